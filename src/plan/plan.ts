@@ -1,0 +1,109 @@
+// The frozen plan: everything that a run will do, decided before anything is created. Plain JSON (no undefined,
+// no class), so that plan.json, the journal and `orch plan --json` all hold the same thing. Types only.
+
+/** A task's id, `^[a-z0-9][a-z0-9._-]{0,63}$`, unique when case-folded. */
+export type TaskId = string;
+/** A run's id, `<name>-<yyyymmdd>-<hhmmss>[-n]` or what `--run-id` said; same alphabet as TaskId. */
+export type RunId = string;
+/** A full hexadecimal git object name (40 or 64 characters). */
+export type Sha = string;
+
+/** When a failed attempt is worth another one that counts against `retries`. */
+export type RetryOn = 'timeout' | 'verify' | 'agent';
+/** What a task must leave behind to be believed (spec §2, `expect`). */
+export type Expectation = 'changes' | 'none' | 'any';
+/** What stays of a worktree after its task has settled. Unsaved work is never deleted, whatever this says. */
+export type KeepPolicy = 'failed' | 'always' | 'never';
+
+/** How an agent program is started. `adapter` names a file of src/agents; the rest are its settings. */
+export interface AgentSpec {
+  /** The name that manifests use, e.g. `claude` or `mine`. */
+  readonly name: string;
+  /** `claude`, or `command` for any other program. */
+  readonly adapter: string;
+  /** Program and leading arguments. `["claude"]` unless configured. Relative programs are relative to the repository root. */
+  readonly command: readonly string[];
+  /** How `command` agents get their prompt. */
+  readonly prompt: 'stdin' | 'arg' | 'file';
+  /** How the output of a `command` agent is read. */
+  readonly output: 'text' | 'claude-stream-json';
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** One try's worth of work: a prompt for an agent, or a shell command. */
+export type Work =
+  | {
+      readonly kind: 'agent';
+      /** A key of `Plan.agents`. */
+      readonly agent: string;
+      readonly prompt: string;
+      readonly model: string | null;
+      readonly args: readonly string[];
+      readonly maxTurns: number | null;
+      readonly permissionMode: string | null;
+      readonly allowedTools: readonly string[];
+    }
+  | { readonly kind: 'run'; readonly command: string };
+
+/** One unit of work: one worktree, one branch. Every default is already applied, every template already expanded. */
+export interface PlannedTask {
+  readonly id: TaskId;
+  readonly name: string;
+  readonly work: Work;
+  /** Ids of this plan, without duplicates, none of them this task. */
+  readonly needs: readonly TaskId[];
+  /** Environment of setup, work and verify, over the allow-list. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Shell commands, run in order in the new worktree. */
+  readonly setup: readonly string[];
+  /** Shell commands, run in order after the work; all must exit 0. */
+  readonly verify: readonly string[];
+  readonly expect: Expectation;
+  /** The write set as globs from the repository's root; null = anything. */
+  readonly paths: readonly string[] | null;
+  readonly timeoutMs: number;
+  /** null = off. */
+  readonly idleTimeoutMs: number | null;
+  /** Attempts after the first that count. */
+  readonly retries: number;
+  readonly retryOn: readonly RetryOn[];
+  readonly continueOnError: boolean;
+  /** Tasks of one group run one at a time. */
+  readonly concurrency: string | null;
+  /** Without `refs/heads/`: `orch/<run>/<task>`. */
+  readonly branch: string;
+}
+
+/** Stop starting tasks after this many failures; a percentage counts once 10 tasks have finished. */
+export type MaxFail = { readonly kind: 'count'; readonly count: number } | { readonly kind: 'percent'; readonly percent: number };
+
+export interface Plan {
+  readonly format: 1;
+  readonly run: RunId;
+  readonly name: string;
+  /** Where the manifest came from, for people: a path, `-`, or null for prompts on the command line. */
+  readonly manifest: string | null;
+  readonly base: { readonly ref: string; readonly sha: Sha };
+  /** Branch that results would be merged into, if it is known. */
+  readonly target: string | null;
+  readonly maxParallel: number;
+  readonly maxFail: MaxFail | null;
+  /** How long a task may wait for a provider before the run checkpoints and exits 75. */
+  readonly maxWaitMs: number;
+  /** TERM → KILL. */
+  readonly graceMs: number;
+  readonly agents: Readonly<Record<string, AgentSpec>>;
+  readonly worktrees: {
+    /** Absolute path; a run's worktrees are at `<root>/<run>/<task>`. */
+    readonly root: string;
+    /** Globs of ignored files to copy into each worktree. */
+    readonly copy: readonly string[];
+    /** Paths to symlink into each worktree. */
+    readonly link: readonly string[];
+    readonly keep: KeepPolicy;
+  };
+  /** Names or `PREFIX_*` globs of variables that agents inherit, beyond the built-in allow-list. */
+  readonly passEnv: readonly string[];
+  readonly tasks: readonly PlannedTask[];
+}

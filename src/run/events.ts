@@ -1,0 +1,176 @@
+// The program's vocabulary: every fact that a run records, in one file. Guarantees of the stream, each asserted by a
+// property test in test/unit/run:
+//  1 `seq` is gapless and starts at 1;          2 `run-started` is first, `run-finished` last (a resume re-opens: `run-resumed`);
+//  3 every `phase-started` has one `phase-finished`, in the same process, or is answered by `run-resumed`;
+//  4 a task settles once (again only after `run-resumed` re-opened it);   5 nothing starts after `run-cancelling`;
+//  6 an event is on disk before anyone sees it; 7 replaying the journal gives the live state.
+import type { RunId, Sha, TaskId } from '../plan/plan.ts';
+
+/** Milliseconds since the Unix epoch, UTC. */
+export type Instant = number;
+
+export type Phase = 'prepare' | 'work' | 'verify';
+export interface Action {
+  readonly phase: Phase;
+  readonly task: TaskId;
+  /** 1 for the first try; a retry is a new attempt. */
+  readonly attempt: number;
+}
+
+export type Signal = string;
+/** Why a running phase was stopped from outside. */
+export type CancelReason = 'interrupted' | 'terminated' | 'hangup' | 'journal-failed' | 'provider-limit';
+/** How a process ended. */
+export type Exit =
+  | { readonly kind: 'code'; readonly code: number }
+  | { readonly kind: 'signal'; readonly signal: Signal }
+  | { readonly kind: 'timeout'; readonly afterMs: number; readonly idle: boolean; readonly forced: boolean }
+  | { readonly kind: 'killed'; readonly by: CancelReason; readonly forced: boolean }
+  | { readonly kind: 'spawn-error'; readonly message: string };
+
+export type TaskOutcome = 'completed' | 'failed' | 'timed-out' | 'cancelled' | 'skipped' | 'over-budget';
+
+/** Why a task did not complete: the one documented list (README, `orch schema`). */
+export type FailureReason =
+  | 'agent-error' // the agent said so, or exited non-zero
+  | 'no-terminal-event' // exit 0, but the stream ended without a result
+  | 'permission-denied' // nothing was delivered, and the agent was refused a tool
+  | 'max-turns'
+  | 'no-changes'
+  | 'unexpected-changes'
+  | 'out-of-scope'
+  | 'unmerged-paths' // a merge or rebase was left in progress
+  | 'worktree-lost' // the agent deleted or replaced its worktree
+  | 'verify-failed'
+  | 'setup-failed'
+  | 'dependency' // a need did not complete
+  | 'needs-conflict' // the needs' branches do not merge with each other
+  | 'idle'
+  | 'timeout'
+  | 'rate-limited'
+  | 'usage-limit'
+  | 'overloaded'
+  | 'auth'
+  | 'billing'
+  | 'budget'
+  | 'context' // prompt or context too long
+  | 'model-not-found'
+  | 'spawn' // the program could not be started
+  | 'workspace' // git or the file system refused
+  | 'interrupted'
+  | 'max-fail'
+  | 'tampered';
+
+/** What may be tried next, spec §6. The first two do not count against `retries`. */
+export type RetryClass = 'infrastructure' | 'provider' | 'timeout' | 'verify' | 'agent' | 'never';
+
+export interface Tokens {
+  readonly input: number;
+  readonly output: number;
+  readonly cacheRead: number;
+  readonly cacheWrite: number;
+}
+
+/** What git says that an attempt delivered. */
+export interface Delivery {
+  /** The commit that holds all of it; equal to the start commit if nothing was done. */
+  readonly head: Sha;
+  /** A ref that keeps `head` alive: the task's branch or a rescue ref, in full. */
+  readonly ref: string;
+  readonly commits: number;
+  readonly filesChanged: number;
+  readonly insertions: number;
+  readonly deletions: number;
+}
+
+/** What an agent's own stream said; facts about money and sessions, never about success. */
+export interface AgentReport {
+  readonly sessionId: string | null;
+  readonly model: string | null;
+  readonly costUsd: number | null;
+  readonly tokens: Tokens | null;
+  readonly turns: number | null;
+  /** The final text, cut to 64 KiB. */
+  readonly result: string | null;
+}
+
+/** Filled in by whichever phase learned it; absent keys were not learned by this phase. */
+export interface PhaseDetail {
+  /** prepare: absolute path of the worktree. */
+  readonly worktree?: string;
+  /** prepare: the commit that the task starts from. */
+  readonly start?: Sha;
+  readonly delivery?: Delivery;
+  readonly report?: AgentReport;
+  readonly exit?: Exit;
+  /** Awake milliseconds of the processes of this phase. */
+  readonly durationMs?: number;
+  /** Path of the attempt's output.log. */
+  readonly log?: string;
+  /** Things worth a line that failed nothing, e.g. `the agent left a process running; it was stopped`. */
+  readonly notes?: readonly string[];
+}
+
+export type PhaseResult =
+  | { readonly ok: true; readonly detail: PhaseDetail }
+  | {
+      readonly ok: false;
+      readonly reason: FailureReason;
+      readonly retry: RetryClass;
+      /** One line for people: what and where; no hint. */
+      readonly message: string;
+      readonly detail: PhaseDetail;
+      /** provider class: do not ask again before this. */
+      readonly notBefore?: Instant;
+      /** verify class: the failing command and the end of its output, for the next attempt's prompt. */
+      readonly feedback?: string;
+    };
+
+export type Fact =
+  | {
+      readonly type: 'run-started';
+      readonly format: 1;
+      readonly name: string;
+      readonly base: Sha;
+      readonly target: string | null;
+      readonly tasks: number;
+      /** sha256 of plan.json, so that a swapped plan is noticed. */
+      readonly plan: string;
+    }
+  | { readonly type: 'run-resumed'; /** also reopen tasks that did not complete */ readonly failed: boolean }
+  | { readonly type: 'phase-started'; readonly phase: Phase; readonly task: TaskId; readonly attempt: number }
+  | {
+      readonly type: 'phase-finished';
+      readonly phase: Phase;
+      readonly task: TaskId;
+      readonly attempt: number;
+      readonly result: PhaseResult;
+    }
+  | {
+      readonly type: 'task-settled';
+      readonly task: TaskId;
+      readonly outcome: TaskOutcome;
+      readonly reason: FailureReason | null;
+      readonly message: string | null;
+    }
+  /** The worktree was removed, or kept and why. */
+  | { readonly type: 'worktree-released'; readonly task: TaskId; readonly kept: string | null }
+  | {
+      readonly type: 'gate-changed';
+      readonly provider: string;
+      /** No start of this provider before then; null = open. */
+      readonly closedUntil: Instant | null;
+      readonly reason: string;
+    }
+  | { readonly type: 'run-cancelling'; readonly reason: CancelReason; readonly message: string | null }
+  | { readonly type: 'run-finished'; readonly exitCode: number };
+
+export type RunEvent = Fact & { readonly v: 1; readonly seq: number; readonly at: Instant; readonly run: RunId };
+
+/** A line of an agent's progress. Transient: never in the journal. */
+export interface AgentOutput {
+  readonly task: TaskId;
+  readonly attempt: number;
+  /** One line, not yet stripped of control characters. */
+  readonly text: string;
+}

@@ -1,0 +1,96 @@
+// What a run is right now: a value that `reduce` derives from facts and from nothing else. Types and constructors.
+//
+//            ┌────────────── retry (next = prepare | work) ───────────────┐
+//            ▼                                                            │
+//   waiting(prepare) → running(prepare) → waiting(work) → running(work) → waiting(verify) → running(verify)
+//        │                   │ fail              │ fail          │ fail / ok without verify        │
+//        └───────────────────┴───────────────────┴──── settled ◀─┴─────────────────────────────────┘
+import type { Plan, Sha } from '../plan/plan.ts';
+import type { AgentReport, CancelReason, Delivery, Exit, FailureReason, Instant, Phase, TaskOutcome } from './events.ts';
+
+export type TaskAt =
+  | { readonly at: 'waiting'; readonly next: Phase; readonly attempt: number; /** back-off */ readonly notBefore: Instant }
+  | { readonly at: 'running'; readonly phase: Phase; readonly attempt: number; readonly since: Instant }
+  | { readonly at: 'settled'; readonly outcome: TaskOutcome; readonly reason: FailureReason | null; readonly message: string | null };
+
+/** Everything known of a task. Order and index as in `Plan.tasks`. */
+export interface TaskState {
+  readonly now: TaskAt;
+  /** Attempts that were started. */
+  readonly attempts: number;
+  /** Attempts that counted against `retries`. */
+  readonly counted: number;
+  /** Infrastructure failures in a row. */
+  readonly infra: number;
+  readonly startedAt: Instant | null;
+  readonly settledAt: Instant | null;
+  /** The commit that the current attempt started from. */
+  readonly start: Sha | null;
+  /** Absolute path while it exists. */
+  readonly worktree: string | null;
+  readonly delivery: Delivery | null;
+  /** Costs and tokens summed over attempts; session, model and text of the last one. */
+  readonly report: AgentReport | null;
+  readonly exit: Exit | null;
+  readonly log: string | null;
+  readonly verified: boolean;
+  /** What the next attempt should be told: the failing verify output, or what the timed-out try had saved. */
+  readonly feedback: string | null;
+  /** The next work phase goes on in the same worktree and session. */
+  readonly resumeSession: boolean;
+  readonly notes: readonly string[];
+  /** The last failure, waiting for `decide` to settle it or retry it. */
+  readonly lastFailure: { readonly reason: FailureReason; readonly message: string } | null;
+}
+
+export interface GateState {
+  /** No start before then. */
+  readonly closedUntil: Instant;
+  readonly reason: string;
+  /** Provider failures since the last success. */
+  readonly failures: number;
+  /** When the present trouble began. */
+  readonly since: Instant;
+}
+
+export interface Counts {
+  readonly waiting: number;
+  readonly running: number;
+  readonly completed: number;
+  readonly failed: number;
+  readonly timedOut: number;
+  readonly cancelled: number;
+  readonly skipped: number;
+  readonly overBudget: number;
+}
+
+export interface RunState {
+  readonly seq: number;
+  readonly startedAt: Instant | null;
+  readonly finishedAt: Instant | null;
+  readonly exitCode: number | null;
+  /** Set once: nothing starts any more. */
+  readonly cancelling: CancelReason | null;
+  /** When a provider limit ended the run: when to resume. */
+  readonly resumeAfter: Instant | null;
+  readonly tasks: readonly TaskState[];
+  readonly counts: Counts;
+  readonly gates: Readonly<Record<string, GateState>>;
+  readonly costUsd: number;
+}
+
+const FRESH: TaskState = {
+  now: { at: 'waiting', next: 'prepare', attempt: 1, notBefore: 0 },
+  attempts: 0, counted: 0, infra: 0, startedAt: null, settledAt: null, start: null, worktree: null, delivery: null,
+  report: null, exit: null, log: null, verified: false, feedback: null, resumeSession: false, notes: [], lastFailure: null,
+};
+
+/** The state before the first fact. */
+export function initialState(plan: Plan): RunState {
+  return {
+    seq: 0, startedAt: null, finishedAt: null, exitCode: null, cancelling: null, resumeAfter: null,
+    tasks: plan.tasks.map(() => FRESH),
+    counts: { waiting: plan.tasks.length, running: 0, completed: 0, failed: 0, timedOut: 0, cancelled: 0, skipped: 0, overBudget: 0 },
+    gates: {}, costUsd: 0,
+  };
+}
