@@ -68,6 +68,8 @@ export interface Adapter {
   readonly capabilities: Capabilities;
   launch(request: LaunchRequest): Launch;
   read(): StreamReader;
+  /** Variables to inherit beyond the allow-list: credentials and endpoints of this client. Names or `PREFIX_*`. */
+  readonly passEnv: readonly string[];
   /** How a person continues the session by hand, as argv. */
   resumeCommand(spec: AgentSpec, sessionId: string): readonly string[] | null;
 }

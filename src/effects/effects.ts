@@ -52,12 +52,22 @@ export interface ProcessEnd {
 
 export interface Processes {
   /** Runs a program in its own process group until every process of its tree is gone. Never rejects: a failed spawn is an `Exit`. */
-  run(spec: ProcessSpec, signal?: AbortSignal): Promise<ProcessEnd>;
+  run(spec: ProcessSpec, gentle?: AbortSignal, force?: AbortSignal): Promise<ProcessEnd>;
   /**
    * Stops what is left of an earlier orch: processes whose environment carries this run id (and this task's, if given).
    * Returns how many were stopped.
    */
   reap(owner: { readonly run: RunId; readonly task?: TaskId }): Promise<number>;
+}
+
+/** Small text files of an attempt: prompts in, results out. */
+export interface Files {
+  /** Creates the directory and its parents, for this user only. */
+  makeDir(dir: string): Promise<void>;
+  /** Replaces the file as a whole. */
+  writeText(file: string, text: string): Promise<void>;
+  /** At most `maxBytes` from the beginning, or null when there is no such file. */
+  readText(file: string, maxBytes: number): Promise<string | null>;
 }
 
 /** `AbortSignal.reason` of a phase that is being stopped. `forced` = KILL at once, without grace. */
