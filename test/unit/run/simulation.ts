@@ -19,6 +19,8 @@ export interface Scenario {
   /** Journal length at which the user presses Ctrl-C, in the last session. */
   readonly cancelAt: number | null;
   readonly resumeFailed: boolean;
+  /** What earlier sessions recorded. */
+  readonly journal?: readonly RunEvent[];
 }
 
 /** What was seen from outside the driver. */
@@ -84,7 +86,7 @@ function resultOf(scenario: Scenario, action: Action, tries: number): PhaseResul
 export async function simulate(scenario: Scenario): Promise<Seen> {
   const { plan } = scenario;
   const clock = new VirtualClock();
-  const journal: RunEvent[] = [];
+  const journal: RunEvent[] = [...(scenario.journal ?? [])];
   const told: Seen['told'] = [];
   const performed: { action: Action; alongside: readonly Action[]; session: number; cancelled: boolean }[] = [];
   const released: string[] = [];

@@ -5,6 +5,7 @@ import type { RunEvent } from '../../../src/run/events.ts';
 import { exitCodeOf } from '../../../src/run/outcome.ts';
 import { reduce } from '../../../src/run/reduce.ts';
 import { initialState, type RunState } from '../../../src/run/state.ts';
+import { agentTask, plan } from '../../support/plan.ts';
 import { scenarioArbitrary, simulate, type Scenario, type Seen } from './simulation.ts';
 
 const RUNS = 2500;
@@ -141,4 +142,35 @@ test('a task that ends never runs again after a crash, and what was not settled 
     }),
     { numRuns: 300 },
   );
+});
+
+test('an agent that has ended well is never paid twice, whatever stops the run in between', async () => {
+  let kept = 0;
+  await fc.assert(
+    fc.asyncProperty(scenarioArbitrary, async (scenario) => {
+      const { journal } = await simulate(scenario);
+      const delivered = new Set<string>();
+      for (const event of journal) {
+        if (event.type === 'run-resumed' && delivered.size > 0) kept += 1;
+        if (event.type === 'phase-started' && event.phase !== 'verify') expect(delivered.has(event.task), event.task).toBe(false);
+        if (event.type !== 'phase-finished') continue;
+        if (event.phase === 'work' && event.result.ok) delivered.add(event.task);
+        // Only a verification that said no sends the agent back.
+        if (event.phase === 'verify' && !event.result.ok && event.result.reason !== 'interrupted') delivered.delete(event.task);
+      }
+    }),
+    { numRuns: 1000 },
+  );
+  expect(kept).toBeGreaterThan(50);
+});
+
+test('a run that is interrupted at any event and resumed verifies what was delivered instead of doing it again', async () => {
+  const tasks = [agentTask('a', { verify: ['true'] }), agentTask('b', { verify: ['true'], needs: ['a'] })];
+  for (let at = 1; at < 16; at += 1) {
+    const first = await simulate({ plan: plan(tasks), seed: 1, failing: 0, crashes: [], cancelAt: at, resumeFailed: false });
+    const second = await simulate({ plan: plan(tasks), seed: 1, failing: 0, crashes: [], cancelAt: null, resumeFailed: false, journal: first.journal });
+    expect(second.end.exitCode).toBe(0);
+    const works = second.journal.filter((e) => e.type === 'phase-finished' && e.phase === 'work' && e.result.ok);
+    expect(works).toHaveLength(2);
+  }
 });
