@@ -1,7 +1,7 @@
 // The one loop: collects what happened, asks `decide`, makes it durable, tells the reporters, then acts. It sees the
 // world only through what is passed in, and nothing is launched or told before it is on disk.
 import { setMaxListeners } from 'node:events';
-import type { Clock } from '../effects/effects.ts';
+import type { Clock, StopRequest } from '../effects/effects.ts';
 import { EXIT } from '../errors.ts';
 import type { Plan, TaskId } from '../plan/plan.ts';
 import { decide } from './decide.ts';
@@ -12,7 +12,7 @@ import { reduce } from './reduce.ts';
 import { Slots } from './slots.ts';
 import type { RunState, TaskState } from './state.ts';
 
-/** How running phases are stopped: `gentle` first, `force` when the user insists. Reasons are `CancelReason`s. */
+/** How running phases are stopped: `gentle` first, `force` when the user insists. Their reasons are `StopRequest`s. */
 export interface Stop {
   readonly gentle: AbortSignal;
   readonly force: AbortSignal;
@@ -78,13 +78,13 @@ export class Driver {
   stop(reason: CancelReason, message: string | null = null): void {
     if (this.#gentle.signal.aborted) return;
     if (this.#state.cancelling === null) this.#post({ fact: { type: 'run-cancelling', reason, message } });
-    this.#gentle.abort(reason);
+    this.#gentle.abort({ reason, forced: false } satisfies StopRequest);
   }
 
   /** Kills what runs. */
   kill(reason: CancelReason): void {
     this.stop(reason);
-    this.#force.abort(reason);
+    this.#force.abort({ reason, forced: true } satisfies StopRequest);
   }
 
   /** A bug of ours must not leave agents running either. */
@@ -92,7 +92,7 @@ export class Driver {
     try {
       return await this.#loop();
     } catch (error) {
-      this.#gentle.abort('interrupted' satisfies CancelReason);
+      this.#gentle.abort({ reason: 'interrupted', forced: false } satisfies StopRequest);
       await this.#drain();
       throw error;
     }
@@ -207,7 +207,7 @@ export class Driver {
 
   /** The journal is gone: nothing more is recorded, but what runs is stopped and its work saved before we leave. */
   async #abandon(): Promise<DriverEnd> {
-    this.#gentle.abort('journal-failed' satisfies CancelReason);
+    this.#gentle.abort({ reason: 'journal-failed', forced: false } satisfies StopRequest);
     await this.#drain();
     return { state: this.#state, exitCode: EXIT.stateNotWritable, journalError: this.#journalError };
   }
