@@ -39,7 +39,7 @@ export function createHub(reporters: readonly Reporter[], options: HubOptions): 
     report(reporter, error);
   };
   const each = (tell: (reporter: Reporter) => void): void => {
-    for (const reporter of [...live]) {
+    for (const reporter of live) {
       try {
         tell(reporter);
       } catch (error) {

@@ -121,7 +121,8 @@ function runLine(plan: Plan, event: RunEvent): string | null {
     case 'run-resumed':
       return `run ${event.run} goes on${event.failed ? ', with what failed' : ''}`;
     case 'worktree-released':
-      return event.kept === null ? null : `  [${event.task}] worktree kept: ${safeText(event.kept)}`;
+      // What the policy keeps is no news; the summary says where it is.
+      return event.kept === null || event.kept.startsWith('keep:') ? null : `  [${event.task}] worktree kept: ${safeText(event.kept)}`;
     case 'gate-changed':
       return event.closedUntil === null
         ? `provider ${safeText(event.provider)}: open again`

@@ -19,12 +19,15 @@ export interface ProgressLimit {
   forget(task: TaskId): void;
 }
 
+/** A clock that was set back must not silence anybody. */
+function hasPassed(gap: number, at: Instant, now: Instant): boolean {
+  return now - at >= gap || now < at;
+}
+
 /** A limit of its own, with nothing taken yet. */
 export function createProgressLimit(): ProgressLimit {
   const last = new Map<TaskId, LastLine>();
   let anyAt: Instant = -Infinity;
-  // A clock that was set back must not silence anybody.
-  const hasPassed = (gap: number, at: Instant, now: Instant): boolean => now - at >= gap || now < at;
   return {
     admit: (task, now) => hasPassed(ANY_GAP_MS, anyAt, now) && hasPassed(TASK_GAP_MS, last.get(task)?.at ?? -Infinity, now),
     take: (task, { text, now }) => {

@@ -61,7 +61,7 @@ export function progressView(plan: Plan, state: RunState, moment: ProgressMoment
     gates: gateViews(state, moment.now),
     costUsd: state.costUsd,
     elapsedMs: Math.max(0, moment.now - moment.since),
-    etaMs: state.cancelling === null ? etaMs(plan, state, running) : null,
+    etaMs: state.cancelling === null ? etaMs(plan, state, { running, since: moment.since }) : null,
     cancelling: state.cancelling,
   };
 }
@@ -97,12 +97,14 @@ export function tookMs(task: TaskState): number | null {
 }
 
 /** What is left, at the mean of what was finished, spread over the slots; never less than the longest that still runs. */
-function etaMs(plan: Plan, state: RunState, running: readonly RunningView[]): number | null {
+function etaMs(plan: Plan, state: RunState, seen: { readonly running: readonly RunningView[]; readonly since: Instant }): number | null {
+  const { running, since } = seen;
   let finished = 0;
   let sum = 0;
   for (const task of state.tasks) {
     const took = tookMs(task);
-    if (took === null) continue;
+    // A task that began before a resume took the night, too.
+    if (took === null || (task.startedAt ?? 0) < since) continue;
     finished += 1;
     sum += took;
   }

@@ -47,25 +47,27 @@ interface BarPart extends Piece {
   readonly worth: number;
 }
 
+function some(count: number, word: string): string {
+  return count > 0 ? `${count} ${word}` : '';
+}
+
 function barLine(view: ProgressView, columns: number, palette: Palette): string {
   const { counts } = view;
   const filled = view.total === 0 ? BAR_CELLS : Math.floor((view.settled / view.total) * BAR_CELLS);
-  const part = (worth: number, text: string, style?: Piece['style']): BarPart => (style === undefined ? { worth, text } : { worth, text, style });
-  const some = (worth: number, count: number, word: string, style?: Piece['style']): BarPart[] =>
-    count > 0 ? [part(worth, `${count} ${word}`, style)] : [];
-  let parts: BarPart[] = [
-    part(2, '█'.repeat(filled) + '░'.repeat(BAR_CELLS - filled), palette.green),
-    part(9, `${view.settled}/${view.total}`),
-    ...some(5, counts.completed, 'ok', palette.green),
-    ...some(8, view.failed, 'failed', palette.red),
-    ...some(3, counts.skipped, 'skipped'),
-    ...some(3, counts.cancelled, 'cancelled'),
-    ...some(7, counts.running, 'running'),
-    ...some(4, counts.waiting, 'queued'),
-    ...(view.costUsd > 0 ? [part(5, formatUsd(view.costUsd))] : []),
-    part(6, formatClock(view.elapsedMs)),
-    ...(view.etaMs === null ? [] : [part(6, `eta ${formatClock(view.etaMs)}`)]),
+  const all: BarPart[] = [
+    { worth: 2, text: '█'.repeat(filled) + '░'.repeat(BAR_CELLS - filled), style: palette.green },
+    { worth: 9, text: `${view.settled}/${view.total}` },
+    { worth: 5, text: some(counts.completed, 'ok'), style: palette.green },
+    { worth: 8, text: some(view.failed, 'failed'), style: palette.red },
+    { worth: 3, text: some(counts.skipped, 'skipped') },
+    { worth: 3, text: some(counts.cancelled, 'cancelled') },
+    { worth: 7, text: some(counts.running, 'running') },
+    { worth: 4, text: some(counts.waiting, 'queued') },
+    { worth: 5, text: view.costUsd > 0 ? formatUsd(view.costUsd) : '' },
+    { worth: 6, text: formatClock(view.elapsedMs) },
+    { worth: 6, text: view.etaMs === null ? '' : `eta ${formatClock(view.etaMs)}` },
   ];
+  let parts = all.filter(({ text }) => text !== '');
   while (parts.length > 1 && parts.reduce((sum, { text }) => sum + textWidth(text) + 1, -1) > columns) {
     const least = Math.min(...parts.map(({ worth }) => worth));
     const at = parts.findLastIndex(({ worth }) => worth === least);

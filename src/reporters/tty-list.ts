@@ -45,7 +45,7 @@ export interface TaskList {
 /** Starts the list; the window is open when this returns. */
 export function startTaskList(plan: Plan, window: Window): TaskList {
   const endings = new Map<TaskId, (ending: Ending) => void>();
-  let endRun = (): void => {};
+  let endRun: (() => void) | null = null;
   const runEnded = new Promise<void>((resolve) => {
     endRun = resolve;
   });
@@ -81,7 +81,7 @@ export function startTaskList(plan: Plan, window: Window): TaskList {
     settle: (task, ending) => endings.get(task)?.(ending),
     end: async () => {
       for (const end of endings.values()) end({ outcome: null, message: 'the run ended first' });
-      endRun();
+      endRun?.();
       const failure = await finished;
       if (failure !== null) throw failure.error;
     },
