@@ -51,8 +51,11 @@ export interface ProcessEnd {
 }
 
 export interface Processes {
-  /** Runs a program in its own process group until every process of its tree is gone. Never rejects: a failed spawn is an `Exit`. */
-  run(spec: ProcessSpec, gentle?: AbortSignal, force?: AbortSignal): Promise<ProcessEnd>;
+  /**
+   * Runs a program in its own process group until every process of its tree is gone. Never rejects (a failed spawn is an
+   * `Exit`) unless `onLine` threw. `force` ends the grace of a stop that is under way: KILL now.
+   */
+  run(spec: ProcessSpec, signal?: AbortSignal, force?: AbortSignal): Promise<ProcessEnd>;
   /**
    * Stops what is left of an earlier orch: processes whose environment carries this run id (and this task's, if given).
    * Returns how many were stopped.

@@ -1,0 +1,146 @@
+// A log file that keeps the beginning and the end of what is written and never grows beyond that: a head in the file
+// itself, then two segments beside it that overwrite each other; `close` joins them. Writing never fails the writer: a
+// full disk cuts the log short.
+import { open, mkdir, rm, type FileHandle } from 'node:fs/promises';
+import path from 'node:path';
+
+export interface LogLimits {
+  readonly headBytes: number;
+  /** Of each of the two segments; between one and two of them survive. */
+  readonly segmentBytes: number;
+}
+export const LOG_LIMITS: LogLimits = { headBytes: 8 * 1024 * 1024, segmentBytes: 8 * 1024 * 1024 };
+
+// Beyond this the writer is asked to wait.
+const HIGH_WATER_BYTES = 1024 * 1024;
+const COPY_BYTES = 1024 * 1024;
+
+/** One log, opened by its first write. */
+export class BoundedLog {
+  readonly #file: string;
+  readonly #limits: LogLimits;
+  readonly #onDrain: () => void;
+  #queue: Buffer[] = [];
+  #queuedBytes = 0;
+  #pumping: Promise<void> | null = null;
+  #handle: FileHandle | null = null;
+  /** -1 = the head; otherwise how many segments were begun before this one. */
+  #segment = -1;
+  #usedBytes = 0;
+  #totalBytes = 0;
+  #isBroken = false;
+
+  constructor(file: string, onDrain: () => void, limits: LogLimits = LOG_LIMITS) {
+    this.#file = file;
+    this.#limits = limits;
+    this.#onDrain = onDrain;
+  }
+
+  /** Takes bytes in order; false = stop until `onDrain` is called. */
+  write(chunk: Buffer): boolean {
+    if (chunk.length === 0 || this.#isBroken) return true;
+    this.#queue.push(chunk);
+    this.#queuedBytes += chunk.length;
+    this.#pumping ??= this.#pump();
+    return this.#queuedBytes < HIGH_WATER_BYTES;
+  }
+
+  /** Writes what is queued and joins the parts. True = the file is not everything that was written. */
+  async close(): Promise<boolean> {
+    await (this.#pumping ?? this.#pump());
+    const isCut = await this.#join().catch(() => true);
+    await this.#handle?.close().catch(() => undefined);
+    this.#handle = null;
+    await Promise.all([0, 1].map((n) => rm(this.#segmentFile(n), { force: true }).catch(() => undefined)));
+    return isCut || this.#isBroken;
+  }
+
+  async #pump(): Promise<void> {
+    try {
+      if (this.#handle === null) await this.#begin();
+      while (this.#queue.length > 0) {
+        const chunk = this.#queue.length === 1 ? (this.#queue[0] ?? Buffer.alloc(0)) : Buffer.concat(this.#queue);
+        this.#queue = [];
+        await this.#append(chunk);
+        this.#queuedBytes -= chunk.length;
+        this.#onDrain();
+      }
+    } catch {
+      this.#isBroken = true;
+      this.#queue = [];
+      this.#queuedBytes = 0;
+      this.#onDrain();
+    }
+    this.#pumping = null;
+  }
+
+  async #begin(): Promise<void> {
+    await mkdir(path.dirname(this.#file), { recursive: true });
+    this.#handle = await open(this.#file, 'w');
+  }
+
+  async #append(chunk: Buffer): Promise<void> {
+    for (let from = 0; from < chunk.length; ) {
+      const limit = this.#segment < 0 ? this.#limits.headBytes : this.#limits.segmentBytes;
+      if (this.#usedBytes >= limit) {
+        await this.#turn();
+        continue;
+      }
+      const part = chunk.subarray(from, from + limit - this.#usedBytes);
+      const { bytesWritten } = (await this.#handle?.write(part, 0, part.length, this.#usedBytes)) ?? { bytesWritten: part.length };
+      from += bytesWritten;
+      this.#usedBytes += bytesWritten;
+      this.#totalBytes += bytesWritten;
+    }
+  }
+
+  async #turn(): Promise<void> {
+    await this.#handle?.close();
+    this.#handle = null;
+    this.#segment += 1;
+    this.#usedBytes = 0;
+    this.#handle = await open(this.#segmentFile(this.#segment % 2), 'w');
+  }
+
+  #segmentFile(n: number): string {
+    return `${this.#file}.tail${n}`;
+  }
+
+  async #join(): Promise<boolean> {
+    if (this.#segment < 0) return false;
+    await this.#handle?.close();
+    this.#handle = null;
+    const { headBytes, segmentBytes } = this.#limits;
+    const keptBytes = this.#usedBytes + (this.#segment > 0 ? segmentBytes : 0);
+    const cutBytes = this.#totalBytes - headBytes - keptBytes;
+    const target = await open(this.#file, 'r+');
+    try {
+      let at = headBytes;
+      if (cutBytes > 0) {
+        const note = Buffer.from(`\n[orch: ${cutBytes} bytes of output are left out here]\n`);
+        at += (await target.write(note, 0, note.length, at)).bytesWritten;
+      }
+      if (this.#segment > 0) at = await copyInto(target, at, this.#segmentFile((this.#segment - 1) % 2));
+      at = await copyInto(target, at, this.#segmentFile(this.#segment % 2));
+    } finally {
+      await target.close();
+    }
+    return cutBytes > 0;
+  }
+}
+
+async function copyInto(target: FileHandle, at: number, from: string): Promise<number> {
+  const source = await open(from, 'r');
+  const bytes = Buffer.allocUnsafe(COPY_BYTES);
+  let to = at;
+  try {
+    for (;;) {
+      const { bytesRead } = await source.read(bytes, 0, bytes.length, null);
+      if (bytesRead === 0) return to;
+      await target.write(bytes, 0, bytesRead, to);
+      to += bytesRead;
+    }
+  } finally {
+    await source.close();
+  }
+}

@@ -1,0 +1,146 @@
+// The processes of this machine, as /proc or `ps` shows them. Reads only; decides nothing.
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+
+/** A living process (zombies are left out). */
+export interface ProcessRow {
+  readonly pid: number;
+  readonly ppid: number;
+  readonly pgid: number;
+  /** Session; the group where the system does not tell. */
+  readonly sid: number;
+  /** When it started, in the table's own unit: with the pid it names a process for ever, although pids are reused. */
+  readonly start: number;
+}
+
+export interface ProcessTable {
+  rows(): readonly ProcessRow[] | Promise<readonly ProcessRow[]>;
+  /** The environment that a process was started with, as `\0A=1\0B=2\0`; null = not ours to read, or gone. */
+  environ(pid: number): string | null;
+  /** When a child that was just spawned started. */
+  startOf(pid: number): number;
+  /** Whether the pid still belongs to this process; asked right before a signal is sent. */
+  isStill(row: ProcessRow): boolean;
+  /** Whether two start times may be of one process. */
+  isSameStart(a: number, b: number): boolean;
+  /** The process belongs to the user that runs orch. */
+  isOwn(pid: number): boolean;
+  /** Something that changes when any process is born; null = the system does not tell. */
+  births(): string | null;
+}
+
+/** The table that this system has. */
+export function createTable(): ProcessTable {
+  return existsSync('/proc/self/stat') ? procTable() : psTable();
+}
+
+const buffer = Buffer.allocUnsafe(4096);
+
+/** Three calls and no allocation: this runs for each process of the machine whenever a task ends. */
+function readSmall(path: string): string | null {
+  let fd: number;
+  try {
+    fd = openSync(path, 'r');
+  } catch {
+    return null;
+  }
+  try {
+    return buffer.toString('latin1', 0, readSync(fd, buffer, 0, buffer.length, 0));
+  } catch {
+    return null;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function procRow(pid: number): ProcessRow | null {
+  const stat = readSmall(`/proc/${pid}/stat`);
+  if (stat === null) return null;
+  // The program's name is in parentheses and may contain anything, also parentheses and spaces.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ', 20);
+  if (fields[0] === 'Z' || fields[0] === 'X') return null;
+  return { pid, ppid: Number(fields[1]), pgid: Number(fields[2]), sid: Number(fields[3]), start: Number(fields[19]) };
+}
+
+function procTable(): ProcessTable {
+  return {
+    rows() {
+      const rows: ProcessRow[] = [];
+      for (const name of readdirSync('/proc')) {
+        const first = name.charCodeAt(0);
+        if (first < 48 || first > 57) continue;
+        const row = procRow(Number(name));
+        if (row !== null) rows.push(row);
+      }
+      return rows;
+    },
+    environ(pid) {
+      try {
+        return `\0${readFileSync(`/proc/${pid}/environ`, 'latin1')}`;
+      } catch {
+        return null;
+      }
+    },
+    startOf(pid) {
+      const stat = readSmall(`/proc/${pid}/stat`) ?? '';
+      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ', 20)[19] ?? 0);
+    },
+    isStill: (row) => procRow(row.pid)?.start === row.start,
+    isSameStart: (a, b) => a === b,
+    isOwn(pid) {
+      try {
+        return statSync(`/proc/${pid}`).uid === process.getuid?.();
+      } catch {
+        return false;
+      }
+    },
+    births: () => readSmall('/proc/loadavg')?.trim().split(' ')[4] ?? null,
+  };
+}
+
+/** Reads one line of `ps axeww -o pid=,ppid=,pgid=,uid=,stat=,lstart=,command=`, where the command is followed by the environment. */
+export function psRow(line: string): (ProcessRow & { readonly uid: number; readonly words: string }) | null {
+  const match = /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(\w{3}\s+\w{3}\s+\d+\s+[\d:]+\s+\d+)\s+(.*)$/.exec(line);
+  if (match === null || (match[5] ?? '').startsWith('Z')) return null;
+  const pgid = Number(match[3]);
+  const start = Date.parse(match[6] ?? '') / 1000;
+  return { pid: Number(match[1]), ppid: Number(match[2]), pgid, sid: pgid, start, uid: Number(match[4]), words: match[7] ?? '' };
+}
+
+/** For systems without /proc (macOS, BSD): one `ps` for each look, start times to the second. */
+export function psTable(): ProcessTable {
+  let latest = new Map<number, { readonly uid: number; readonly words: string }>();
+  const rows = async (): Promise<readonly ProcessRow[]> => {
+    const listed: ProcessRow[] = [];
+    const next: typeof latest = new Map();
+    for (const line of (await ps()).split('\n')) {
+      const row = psRow(line);
+      if (row === null) continue;
+      listed.push({ pid: row.pid, ppid: row.ppid, pgid: row.pgid, sid: row.sid, start: row.start });
+      next.set(row.pid, row);
+    }
+    latest = next;
+    return listed;
+  };
+  return {
+    rows,
+    environ: (pid) => {
+      const words = latest.get(pid)?.words;
+      return words === undefined ? null : `\0${words.split(' ').slice(1).join('\0')}\0`;
+    },
+    startOf: () => Math.floor(Date.now() / 1000),
+    isStill: () => true,
+    isSameStart: (a, b) => Math.abs(a - b) <= 2,
+    isOwn: (pid) => latest.get(pid)?.uid === process.getuid?.(),
+    births: () => null,
+  };
+}
+
+function ps(): Promise<string> {
+  const args = ['axeww', '-o', 'pid=,ppid=,pgid=,uid=,stat=,lstart=,command='];
+  return new Promise((resolve) => {
+    execFile('ps', args, { env: { PATH: process.env['PATH'] ?? '/bin:/usr/bin', LC_ALL: 'C' }, maxBuffer: 64 * 1024 * 1024 }, (_error, stdout) => {
+      resolve(stdout);
+    });
+  });
+}
