@@ -99,6 +99,30 @@ describe('a new workspace', () => {
     await createWorkspaces({ repo: await openRepository(rig.repo.path), root: inside, isInsideAllowed: true });
   });
 
+  it('is made by git itself where references are not plain files', async () => {
+    const repo = makeRepo();
+    repos.push(repo);
+    // This version of git takes no notice of it in a repository of format 0.
+    repo.git('config', 'extensions.refStorage', 'reftable');
+    const rig = await makeRig(repo);
+    const before = checkoutState(repo);
+    const made = await Promise.all(['a', 'b', 'c', 'd'].map((task) => rig.create(task)));
+    for (const each of made) {
+      expect(agentGit(each.path, 'status', '--porcelain')).toEqual({ code: 0, out: '' });
+      expect((await rig.collect(each)).delivery.commits).toBe(0);
+      writeFiles(each.path, { 'new.txt': 'n\n' });
+      expect((await rig.collect(each)).changed).toEqual(['new.txt']);
+    }
+    expect(rig.git('worktree', 'list', '--porcelain')).toMatch(/locked orch run=run-1 task=d/);
+    expect(await rig.workspaces.remove(made[0] as (typeof made)[0])).toBeNull();
+    const later = await rig.restart();
+    writeFiles(made[1]?.path ?? '', { 'unsaved.txt': 'u' });
+    expect((await later.create('b', { attempt: 2 })).notes.join()).toContain('refs/orch/rescue/run-1/b');
+    expect(rig.git('worktree', 'list', '--porcelain').match(/^worktree /gm)).toHaveLength(4);
+    expect(await later.workspaces.remove(made[2] as (typeof made)[0])).toBeNull();
+    expect(checkoutState(repo)).toEqual(before);
+  });
+
   it('runs nothing that hooks or settings of the repository ask for', async () => {
     const rig = await rigOn();
     const marker = path.join(rig.repo.home, 'ran');
@@ -140,17 +164,18 @@ describe('an edit right after the checkout', () => {
   });
 });
 
-describe('several starts', () => {
-  async function branches(rig: Rig, edits: Record<string, Record<string, string>>): Promise<Record<string, string>> {
-    const heads: Record<string, string> = {};
-    for (const [task, files] of Object.entries(edits)) {
-      const made = await rig.create(task);
-      writeFiles(made.path, files);
-      heads[task] = (await rig.collect(made)).delivery.head;
-    }
-    return heads;
+/** Tasks that edit files and are collected; their heads. */
+async function branches(rig: Rig, edits: Record<string, Record<string, string>>): Promise<Record<string, string>> {
+  const heads: Record<string, string> = {};
+  for (const [task, files] of Object.entries(edits)) {
+    const made = await rig.create(task);
+    writeFiles(made.path, files);
+    heads[task] = (await rig.collect(made)).delivery.head;
   }
+  return heads;
+}
 
+describe('several starts', () => {
   it('are merged in memory, the same way each time, with the starts as parents', async () => {
     const rig = await rigOn();
     const heads = await branches(rig, { a: { 'a.txt': 'a\n' }, b: { 'b.txt': 'b\n' }, c: { 'c.txt': 'c\n' } });
