@@ -1,7 +1,7 @@
 // What the queue does next: a pure question to a state, asked again after each answer until there is none. It names
 // commits that others made and never touches git; what cannot have been verified, it cannot ask to land.
 import type { TaskId } from '../plan/plan.ts';
-import { foldPath } from './overlaps.ts';
+import { foldPath } from '../lib/path-overlaps.ts';
 import { nextInLine } from './order.ts';
 import { nextProbe } from './probes.ts';
 import type { BranchState, Clash, Job, JobKind, MergeDecision, MergeOutcome, QueueState } from './queue.ts';

@@ -1,7 +1,7 @@
 // In which order branches go onto the line: needs before dependents, then priority, fewest overlaps, size, id.
 // Deterministic: the same branches give the same order, whenever they arrived.
 import type { TaskId } from '../plan/plan.ts';
-import { overlapsOf } from './overlaps.ts';
+import { overlapsOf } from '../lib/path-overlaps.ts';
 import type { BranchState, Candidate, QueueState } from './queue.ts';
 
 const known = new WeakMap<readonly Candidate[], readonly Candidate[]>();

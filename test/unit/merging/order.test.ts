@@ -1,6 +1,6 @@
 // Overlaps of paths, and the order in which branches go onto the line.
 import { expect, test } from 'vitest';
-import { overlapsOf, PathSet } from '../../../src/merging/overlaps.ts';
+import { overlapsOf, PathSet } from '../../../src/lib/path-overlaps.ts';
 import { nextInLine } from '../../../src/merging/order.ts';
 import { initialQueue, type Candidate } from '../../../src/merging/queue.ts';
 import { reduceQueue } from '../../../src/merging/reduce.ts';
