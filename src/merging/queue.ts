@@ -70,7 +70,9 @@ export type JobResult =
   | { readonly kind: 'clashed'; readonly files: readonly string[] }
   | { readonly kind: 'landed' }
   /** The target was not where it was expected: somebody else has moved it. */
-  | { readonly kind: 'target-moved'; readonly to: Sha };
+  | { readonly kind: 'target-moved'; readonly to: Sha }
+  /** The job could not be done, for no fault of a branch: the queue stops. */
+  | { readonly kind: 'failed'; readonly message: string };
 
 export type MergeFact =
   | { readonly type: 'branches-arrived'; readonly candidates: readonly Candidate[] }

@@ -31,7 +31,7 @@ export function reduceQueue(state: QueueState, fact: MergeFact): QueueState {
     case 'branches-settled':
       return settle(state, fact.settled);
     case 'queue-stopped':
-      return { ...state, stopped: { reason: fact.reason, message: fact.message }, jobs: onlyLanding(state.jobs) };
+      return stop(state, fact.reason, fact.message);
     case 'queue-finished':
       return { ...state, isFinished: true };
     default:
@@ -88,6 +88,8 @@ function finish(state: QueueState, what: Job, result: JobResult): QueueState {
       return what.kind === 'land' ? landed(state, what) : state;
     case 'target-moved':
       return moveTarget(state, result.to, false);
+    case 'failed':
+      return stop(state, 'stopped', result.message);
     default:
       return unreachable(result);
   }
@@ -187,8 +189,10 @@ function withoutJob(state: QueueState, job: JobId): QueueState {
   return { ...state, jobs };
 }
 
-function onlyLanding(jobs: ReadonlyMap<JobId, Job>): ReadonlyMap<JobId, Job> {
-  return new Map([...jobs].filter(([, job]) => job.kind === 'land'));
+/** A landing that is under way is waited for: it may have happened. */
+function stop(state: QueueState, reason: 'verify-broken' | 'stopped', message: string): QueueState {
+  const jobs = new Map([...state.jobs].filter(([, job]) => job.kind === 'land'));
+  return { ...state, stopped: state.stopped ?? { reason, message }, jobs };
 }
 
 function requireBranch(state: QueueState, id: TaskId): BranchState {
