@@ -13,7 +13,7 @@ const BROKEN_TO_STOP = 3;
 
 /** The next thing to do, or undefined when all that can be done is to wait for jobs or arrivals. */
 export function decideMerge(state: QueueState): MergeDecision | undefined {
-  if (state.isFinished || state.tip === null) return undefined;
+  if (state.isFinished || (state.tip === null && state.stopped === null)) return undefined;
   const settled = settleLine(state) ?? settleOthers(state);
   if (settled !== undefined) return settled;
   if (state.stopped !== null) return state.jobs.size === 0 ? (settleRest(state) ?? finish(state)) : undefined;

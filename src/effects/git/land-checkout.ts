@@ -1,12 +1,12 @@
 // Where a branch is checked out, whether git is in the middle of something there, and the one way in which orch moves a
 // checked-out branch: a fast-forward that leaves everything alone that is the user's.
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Sha } from '../../plan/plan.ts';
 import type { Repository } from '../effects.ts';
 import { gitEnvironment } from './environment.ts';
-import { gitRaw, requireGit } from './plumbing.ts';
+import { gitRaw, requireGit, type GitCall } from './plumbing.ts';
 import { operationAmong } from './repository.ts';
 
 export interface Checkout {
@@ -60,12 +60,22 @@ export async function fastForward(checkout: Checkout, move: { ref: string; from:
     const head = await gitRaw(['rev-parse', '--symbolic-full-name', 'HEAD'], call);
     const at = await gitRaw(['rev-parse', '--verify', 'HEAD'], call);
     if (head.stdout.toString().trim() !== move.ref || at.stdout.toString().trim() !== move.from) return `${checkout.path} has moved on`;
+    const original = await originalHead(call);
     const output = await gitRaw(['merge', '-q', '--ff-only', '--no-overwrite-ignore', ...OPTIONS, move.to], call);
     if (output.code === 0) return null;
+    await original.restore();
     if (wait === null || !/index\.lock|\.lock'?: File exists|unable to create/i.test(output.stderr)) return refusal(checkout, output.stderr);
     await pause(wait);
   }
   return null;
+}
+
+/** ORIG_HEAD, which git writes before it looks whether it can merge at all. */
+async function originalHead(call: GitCall): Promise<{ restore(): Promise<void> }> {
+  const folder = (await gitRaw(['rev-parse', '--absolute-git-dir'], call)).stdout.toString().replace(/\n$/, '');
+  const file = path.join(folder, 'ORIG_HEAD');
+  const before = await readFile(file).catch(() => null);
+  return { restore: () => (before === null ? rm(file, { force: true }) : writeFile(file, before)) };
 }
 
 /** git lists the files that are in the way, each on a line of its own behind a tab. */

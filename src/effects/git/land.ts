@@ -36,7 +36,7 @@ export function createLander(repo: Repository, options: { run: RunId; target: st
   /** What waits is behind as soon as the target has it. */
   const look = async (): Promise<{ at: Sha | null; aside: Sha | null; tip: Sha | null }> => {
     const [at = null, aside = null] = await refs.resolve([target, `refs/heads/${waiting}`]);
-    const isBehind = aside === null || (at !== null && (await isAncestor(at, aside)));
+    const isBehind = aside === null || at === null || (await isAncestor(at, aside));
     return { at, aside, tip: isBehind ? at : aside };
   };
 

@@ -6,7 +6,7 @@ import type { Sha } from '../../plan/plan.ts';
 import type { MergeCall } from './merge-changes.ts';
 import { requireGit, splitNul } from './plumbing.ts';
 
-const IS_ATTRIBUTES = /(?:^|\/)\.gitattributes$/;
+const IS_ATTRIBUTES = /[\t/]\.gitattributes$/;
 
 export interface Attributes {
   readonly folder: string;
