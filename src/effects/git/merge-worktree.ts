@@ -1,6 +1,6 @@
 // A working tree for verifying merges: made once, then switched from commit to commit. It is orch's own, so that it may
 // be reset and cleaned; ignored files stay, because that is what makes the next verification fast.
-import { mkdir, rm } from 'node:fs/promises';
+import { lstat, mkdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Sha } from '../../plan/plan.ts';
 import type { Repository } from '../effects.ts';
@@ -13,6 +13,8 @@ export interface MergeWorktree {
   switchTo(commit: Sha): Promise<void>;
   /** Files, tracked or not, that differ from the commit: what a command has changed. Ignored ones do not count. */
   changes(): Promise<string[]>;
+  /** The content of files (latin1 paths), null for one that is not there or not a regular file. */
+  read(paths: readonly string[]): Promise<ReadonlyMap<string, Buffer | null>>;
   /** Removes the worktree and all that is in it. */
   remove(): Promise<void>;
 }
@@ -55,10 +57,49 @@ export async function openMergeWorktree(repo: Repository, folder: string, commit
       const out = await requireGit(['status', '--porcelain', '-z', '--no-renames', '--untracked-files=all', '--ignore-submodules=dirty'], inside);
       return splitNul(out).map((entry) => entry.slice(3));
     },
+    async read(paths) {
+      const read = async (name: string): Promise<readonly [string, Buffer | null]> => {
+        const file = Buffer.concat([Buffer.from(`${folder}/`), Buffer.from(name, 'latin1')]);
+        const info = await lstat(file).catch(() => null);
+        return [name, info?.isFile() === true ? await readFile(file) : null];
+      };
+      return new Map(await Promise.all(paths.map(read)));
+    },
     async remove() {
       await gitRaw(['worktree', 'unlock', folder], common);
       await gitRaw(['worktree', 'remove', '-f', '-f', folder], common);
       await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export interface WorktreePool {
+  /** Does something with a worktree that has exactly the files of a commit. Makes another one when all are in use. */
+  use<T>(commit: Sha, work: (worktree: MergeWorktree) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+/** Worktrees `<folder>-1`, `<folder>-2` …, as many as are used at once. */
+export function openWorktreePool(repo: Repository, folder: string): WorktreePool {
+  const all: Promise<MergeWorktree>[] = [];
+  const free: MergeWorktree[] = [];
+  return {
+    async use(commit, work) {
+      let worktree = free.pop();
+      if (worktree === undefined) {
+        const made = openMergeWorktree(repo, `${folder}-${all.length + 1}`, commit);
+        all.push(made);
+        worktree = await made;
+      }
+      try {
+        await worktree.switchTo(commit);
+        return await work(worktree);
+      } finally {
+        free.push(worktree);
+      }
+    },
+    async close() {
+      await Promise.all(all.map(async (made) => (await made.catch(() => null))?.remove()));
     },
   };
 }
