@@ -33,7 +33,7 @@ function oneLine(text: string): string {
 }
 
 function cut(text: string, most: number): string {
-  const letters = [...text];
+  const letters = Array.from(text);
   return letters.length <= most ? text : `${letters.slice(0, most - 1).join('').trimEnd()}…`;
 }
 

@@ -2,6 +2,8 @@
 import fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
 import type { MergeBranch } from '../../src/effects/git/merge-assemble.ts';
+import { conflictsAmong } from '../../src/effects/git/merge-pairs.ts';
+import { openRepository } from '../../src/effects/git/repository.ts';
 import { makeMergeRig, type MergeRig } from '../support/merge-rig.ts';
 import type { Files, FileSpec } from '../support/repo.ts';
 
@@ -72,8 +74,8 @@ test('any branches: the same trees, and the same conflicts, as git merge gives o
     const branches = build(rig, described, moved);
     const { steps, clashes } = await assembler.assemble('line', moved, branches);
     const { head, leftOut } = rig.reference(moved, branches);
-    const done = steps.map(({ id }) => id);
-    expect(branches.map(({ id }) => id).filter((id) => !done.includes(id))).toEqual(leftOut);
+    const done = new Set(steps.map(({ id }) => id));
+    expect(branches.map(({ id }) => id).filter((id) => !done.has(id))).toEqual(leftOut);
     expect(rig.files(steps.at(-1)?.commit ?? moved)).toEqual(rig.files(head));
     for (const { id, files, kept } of clashes) {
       expect(leftOut).toContain(id);
@@ -86,8 +88,53 @@ test('any branches: the same trees, and the same conflicts, as git merge gives o
       if (commit !== below) expect(rig.git('log', '-1', '--format=%P', commit)).toBe(`${below} ${branch?.tip}`);
     }
     disjoint += steps.length > 1 ? 1 : 0;
-  }), { numRuns: 40 });
+  }), { numRuns: 20 });
   expect(disjoint).toBeGreaterThan(5);
   await assembler.close();
   rig.git('fsck', '--strict', '--no-dangling');
 }, 120_000);
+
+test.each([
+  ['a folder that one branch moves and another adds to', [{ 'dir/one.txt': null, 'dir/two.txt': null, 'dir/deep/three.txt': null, 'moved/one.txt': lines([1, 'one']), 'moved/two.txt': lines([2, 'two']), 'moved/deep/three.txt': lines([3, 'three']) }], [{ 'dir/added.txt': 'added\n' }]],
+  ['a file that one branch renames and another edits', [{ 'a.txt': null, 'renamed.txt': lines() }], [{ 'a.txt': lines([9, 'edited']) }]],
+  ['a file where another branch has a folder', [{ other: 'file\n', 'other/x.txt': null }], [{ 'other/y.txt': 'y\n' }]],
+  ['names that only case tells apart', [{ 'Upper.txt': 'one\n' }], [{ 'upper.txt': 'two\n' }]],
+] as readonly (readonly [string, readonly Files[], readonly Files[]])[])('%s: as git merges it, in either order, also when the target did one of them', async (_, one, two) => {
+  const rig = rigOf(BASE);
+  const [a, b] = [rig.branch('a', one), rig.branch('b', two)];
+  const assembler = await rig.assembler();
+  for (const order of [[a, b], [b, a]]) {
+    for (const [onto, branches] of [[rig.base, order], [order[0]?.tip ?? '', order.slice(1)]] as const) {
+      const { steps, clashes } = await assembler.assemble('line', onto, branches);
+      const { head, leftOut } = rig.reference(onto, branches);
+      expect(clashes.map(({ id }) => id)).toEqual(leftOut);
+      expect(rig.files(steps.at(-1)?.commit ?? onto)).toEqual(rig.files(head));
+    }
+  }
+  await assembler.close();
+});
+
+test('a dependent that takes back what its need did', async () => {
+  const rig = rigOf(BASE);
+  const need = rig.branch('need', [{ 'a.txt': lines([5, 'need']), 'n.txt': 'n\n' }]);
+  const back = rig.branch('back', [{ 'a.txt': lines(), 'n.txt': null, 'own.txt': 'own\n' }], { start: need.tip, needs: ['need'] });
+  const assembler = await rig.assembler();
+  const { steps } = await assembler.assemble('line', rig.base, [need, back]);
+  expect(rig.files(steps[1]?.commit ?? '')).toEqual(rig.files(rig.reference(rig.base, [need, back]).head));
+  expect(rig.git('show', `${steps[1]?.commit}:a.txt`)).not.toContain('need');
+  await assembler.close();
+});
+
+test('what conflicts with what, without merging anything', async () => {
+  const rig = rigOf(BASE);
+  const moved = rig.repo.commit('Target', { 'b.txt': lines([3, 'target']) });
+  const made = [
+    rig.branch('a', [{ 'a.txt': lines([1, 'a']) }]), rig.branch('b', [{ 'a.txt': lines([1, 'b']) }]), rig.branch('c', [{ 'a.txt': lines([20, 'c']) }]),
+    rig.branch('d', [{ 'b.txt': lines([3, 'd']) }]), rig.branch('e', [{ 'e.txt': 'e\n' }]),
+  ];
+  const paths = [['a.txt'], ['a.txt'], ['a.txt'], ['b.txt'], ['e.txt']];
+  const before = rig.git('count-objects');
+  const found = await conflictsAmong(await openRepository(rig.repo.path), moved, made.map(({ id, tip }, i) => ({ id, tip, paths: paths[i] ?? [] })));
+  expect(found).toEqual([{ between: ['b', 'a'], files: ['a.txt'] }, { between: ['d', null], files: ['b.txt'] }]);
+  expect(rig.git('count-objects')).toBe(before);
+});

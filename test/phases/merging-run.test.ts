@@ -1,7 +1,8 @@
 // The whole merge on real repositories: queue, stacks, verify command in worktrees, audit, landing; with crashes, and
 // with somebody who commits to the target meanwhile.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
@@ -85,7 +86,7 @@ async function lostLanding(world: GitMergeWorld, state: ReturnType<typeof initia
   return lost?.kind === 'land' && (await world.contains(lost.to)) ? lost.to : null;
 }
 
-const kinds = (outcomes: ReadonlyMap<string, MergeOutcome>): Record<string, string> => Object.fromEntries([...outcomes].map(([id, { kind }]) => [id, kind]).sort());
+const kinds = (outcomes: ReadonlyMap<string, MergeOutcome>): Record<string, string> => Object.fromEntries([...outcomes].map(([id, { kind }]) => [id, kind]));
 /** Branches in the order in which they are on the target. */
 function landed(rig: MergeRig, branches: readonly MergeBranch[]): MergeBranch[] {
   const parents = rig.git('log', '--first-parent', '--reverse', '--format=%P', `${rig.base}..target`).split('\n').map((line) => line.split(' ')[1] ?? '');
@@ -112,7 +113,8 @@ test('any branches, crashes included: the target is green and has what was merge
       }
       const distinct = branches.filter((branch, i) => branch.tip !== branch.start && branches.findIndex(({ tip }) => tip === branch.tip) === i);
       const usable = distinct.filter(({ needs }) => needs.every((need) => distinct.some(({ id }) => id === need)));
-      const { outcomes } = await mergeAll(rig, usable, { crashes, batch });
+      const { outcomes, facts } = await mergeAll(rig, usable, { crashes, batch });
+      expect(facts.filter((fact) => fact.type === 'job-finished' && fact.result.kind === 'failed')).toEqual([]);
       expect([...outcomes.keys()].sort()).toEqual(usable.map(({ id }) => id).sort());
       const merged = usable.filter(({ id }) => outcomes.get(id)?.kind === 'merged');
       const inOrder = landed(rig, usable);
@@ -123,11 +125,25 @@ test('any branches, crashes included: the target is green and has what was merge
       expect(check(path.join(rig.repo.home, 'work'))).toBe('pass');
       expect(rig.git('for-each-ref', 'refs/orch/merge')).toBe('');
     },
-  ), { numRuns: 12 });
+  ), { numRuns: 10 });
   expect(readdirSync(path.join(rig.repo.path, '.git/orch/tmp'))).toEqual([]);
   expect(rig.git('worktree', 'list', '--porcelain').match(/^worktree /gm)).toHaveLength(2);
   rig.git('fsck', '--strict', '--no-dangling');
 }, 180_000);
+
+test('any branches, squashed or rebased: green, audited, and each merged one is there', async () => {
+  const rig = rigOf({ 'a.txt': 'a\n', 'b.txt': 'b\n', 'dir/c.txt': 'c\n', 'tool.sh': 'tool\n' });
+  await fc.assert(fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 6 }), fc.constantFrom('squash' as const, 'rebase' as const), async (changes, strategy) => {
+    rig.git('update-ref', 'refs/heads/target', rig.base);
+    const branches = changes.map((files, i) => rig.branch(`b${i}`, [files, { [`own-${i}`]: 'own\n' }]));
+    const { outcomes, facts } = await mergeAll(rig, branches, { strategy });
+    expect(facts.filter((fact) => fact.type === 'job-finished' && fact.result.kind === 'failed')).toEqual([]);
+    const merged = [...outcomes].filter(([, { kind }]) => kind === 'merged').map(([id]) => id.replace('b', 'own-'));
+    expect(rig.files('target').flatMap((line) => / (own-\d+)$/.exec(line)?.[1] ?? []).sort()).toEqual(merged.sort());
+    rig.reference('target', []);
+    expect(check(path.join(rig.repo.home, 'work'))).toBe('pass');
+  }), { numRuns: 6 });
+}, 120_000);
 
 test('a bad branch is rejected, the second of a pair too, a conflict is kept, a dependent of the bad stays out', async () => {
   const rig = rigOf({ 'a.txt': 'a\n' });
@@ -165,13 +181,14 @@ test('each strategy lands what was verified; a verify command that writes files 
   for (const strategy of ['squash', 'rebase'] as const) {
     const rig = rigOf({ 'a.txt': 'a\n', '.gitignore': 'ignored\n' });
     const branches = Array.from({ length: 4 }, (_, i) => rig.branch(`b${i}`, [{ [`n${i}`]: 'n\n' }, { [`m${i}`]: 'm\n' }]));
-    const { outcomes, notes } = await mergeAll(rig, branches, { strategy, verify: async (folder) => {
+    const { outcomes, notes } = await mergeAll(rig, branches, { strategy, slots: 1, batch: 1, verify: async (folder) => {
       runGit(folder, ['rev-parse', 'HEAD']);
       expect(walk(folder).filter((name) => name === 'written')).toEqual([]);
       spawnSync('sh', ['-c', 'touch written ignored'], { cwd: folder });
       return Promise.resolve(check(folder));
     } });
     expect(new Set(Object.values(kinds(outcomes)))).toEqual(new Set(['merged']));
+    expect(notes).toHaveLength(4);
     expect(notes[0]).toContain('written');
     expect(rig.git('rev-list', '--count', `${rig.base}..target`)).toBe(strategy === 'squash' ? '4' : '8');
     expect(rig.git('rev-list', '--merges', `${rig.base}..target`)).toBe('');
@@ -187,4 +204,34 @@ test('lock files are made anew by a command in a worktree', async () => {
   const { outcomes } = await mergeAll(rig, branches, { regenerate, policies: [{ paths: 'lock.txt', resolve: { regenerate: 'cat parts/* > lock.txt' } }] });
   expect(new Set(Object.values(kinds(outcomes)))).toEqual(new Set(['merged']));
   expect(rig.git('show', 'target:lock.txt')).toBe('0\n1\n2\n3');
+});
+
+test('what a dead merge has left behind is taken over', async () => {
+  const rig = rigOf({ 'a.txt': 'a\n' });
+  const branches = ['1', '2'].map((n) => rig.branch(`b${n}`, [{ [n]: `${n}\n` }]));
+  const trees = path.join(rig.repo.home, 'trees');
+  const dead = path.join(rig.repo.path, '.git/orch/tmp', `merge-${os.hostname()}-${spawnSync('true').pid}-abc123`);
+  mkdirSync(path.join(dead, 'objects'), { recursive: true });
+  rig.git('update-ref', 'refs/orch/merge/run/line-1', branches[0]?.tip ?? '');
+  rig.git('worktree', 'add', '-q', '--lock', '--detach', path.join(trees, 'merge-1'), rig.base);
+  const gitDir = runGit(path.join(trees, 'merge-1'), ['rev-parse', '--absolute-git-dir']);
+  writeFileSync(path.join(gitDir, 'index.lock'), '');
+  writeFileSync(path.join(trees, 'merge-1', 'bad.txt'), 'left\n');
+  const { outcomes } = await mergeAll(rig, branches);
+  expect(kinds(outcomes)).toEqual({ b1: 'merged', b2: 'merged' });
+  expect(existsSync(dead)).toBe(false);
+  expect(rig.git('for-each-ref', 'refs/orch/merge')).toBe('');
+  expect(existsSync(path.join(trees, 'merge-1'))).toBe(false);
+});
+
+test('a commit that was not stacked here cannot land', async () => {
+  const rig = rigOf();
+  const [branch] = [rig.branch('b', [{ b: 'b\n' }])];
+  const world = await openMergeWorld({
+    repo: await openRepository(rig.repo.path), run: 'run', target: 'target', strategy: 'merge', policies: [], root: path.join(rig.repo.home, 'trees'),
+    message: () => 'm\n', verify: async () => Promise.resolve('pass'), onNote: () => {}, now: () => 1,
+  });
+  await expect(world.land(rig.base, branch.tip)).rejects.toThrow('was not stacked');
+  expect(rig.git('rev-parse', 'target')).toBe(rig.base);
+  await world.close();
 });

@@ -39,6 +39,20 @@ test('squash: one commit for each branch, with its message; a dependent brings o
   expect(rig.git('for-each-ref', 'refs/orch/merge')).toBe('');
 });
 
+test('squash of a dependent whose need has been squashed and edited since: only its own work is merged', async () => {
+  const rig = rigOf({ 'a.txt': lines() });
+  const first = rig.branch('first', [{ 'a.txt': lines([1, 'one']) }]);
+  const second = rig.branch('second', [{ 'a.txt': lines([1, 'one'], [10, 'ten']) }], { start: first.tip });
+  const moved = rig.repo.commit('Squashed and edited', { 'a.txt': lines([1, 'uno']) });
+  for (const strategy of ['squash', 'rebase'] as const) {
+    const assembler = await rig.assembler({ strategy });
+    const made = await assembler.assemble('line', moved, [second]);
+    expect(show(rig, lastOf(made), 'a.txt')).toBe(lines([1, 'uno'], [10, 'ten']).trimEnd());
+    expect(await audit(rig, moved, [second], made)).toEqual([]);
+    await assembler.close();
+  }
+});
+
 test('rebase: each commit with its author and message, on the new base; one that adds nothing is dropped', async () => {
   const rig = rigOf({ 'a.txt': lines() });
   const moved = rig.repo.commit('Target', { 'a.txt': lines([18, 'target']), 'same.txt': 'same\n' });
@@ -90,6 +104,17 @@ test('merge attributes of the target count, also those that a branch brings', as
   const made = await assembler.assemble('line', rig.base, [a, b, c]);
   expect(made.clashes).toEqual([]);
   expect([show(rig, lastOf(made), 'log.txt'), show(rig, lastOf(made), 'other.txt')]).toEqual(['head\na\nb', 'head\na\nc']);
+  await assembler.close();
+});
+
+test('stacks that are asked for at the same time do not disturb each other', async () => {
+  const rig = rigOf({ 'a.txt': 'head\n' });
+  const union = rig.branch('union', [{ '.gitattributes': 'a.txt merge=union\n', 'a.txt': 'head\nu\n' }]);
+  const [x, y] = ['x', 'y'].map((id) => rig.branch(id, [{ 'a.txt': `head\n${id}\n` }]));
+  if (x === undefined || y === undefined) throw new Error('two branches were expected');
+  const assembler = await rig.assembler();
+  const [one, two, three] = await Promise.all([assembler.assemble('one', rig.base, [union, x]), assembler.assemble('two', rig.base, [x, y]), assembler.assemble('three', rig.base, [union, y])]);
+  expect([one, two, three].map(({ clashes }) => clashes.map(({ id }) => id))).toEqual([[], ['y'], []]);
   await assembler.close();
 });
 

@@ -26,6 +26,7 @@ export function createAttributes(call: MergeCall, folder: string): Attributes {
       present = tree;
       if (isSame) return false;
       const listed = splitNul(await requireGit(['ls-tree', '-r', '-z', '--full-tree', tree], call), 'latin1').filter((entry) => IS_ATTRIBUTES.test(entry));
+      await mkdir(folder, { recursive: true });
       if (listed.join('\0') === files) return false;
       files = listed.join('\0');
       await rm(folder, { recursive: true, force: true });

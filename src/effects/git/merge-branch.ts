@@ -78,7 +78,7 @@ async function pick(merging: Merging, head: Sha, what: Pick): Promise<BranchResu
     return { ok: true, commit: done, resolved: edits.map(({ path }) => readable(path)) };
   }
   const files = [...new Set(resolution.open.length > 0 ? resolution.open : merged.stages.map(({ path }) => path))].map(readable);
-  const kept = await commit(merged.tree, `orch: conflict\n\n${merged.messages.join('\n')}\n`, [what.theirs]);
+  const kept = await commit(merged.tree, `orch: conflict\n\n${merged.messages.map(readable).join('\n')}\n`, [what.theirs]);
   return { ok: false, files, messages: merged.messages.map(readable), kept };
 }
 

@@ -62,8 +62,6 @@ export interface Ancestry {
   readonly base: Sha | null;
   /** Commits that the target does not have. */
   readonly own: readonly Sha[];
-  /** All of them have one parent. */
-  readonly isLinear: boolean;
 }
 
 /** The ancestries of branches above a target. Commits that two branches share are in both. */
@@ -91,5 +89,5 @@ function ancestryOf(tip: Sha, parents: ReadonlyMap<Sha, readonly Sha[]>): Ancest
     }
   }
   const [base] = bases;
-  return { base: bases.size === 1 && base !== undefined && !hasRoot ? base : null, own: [...own], isLinear: [...own].every((commit) => parents.get(commit)?.length === 1) };
+  return { base: bases.size === 1 && base !== undefined && !hasRoot ? base : null, own: [...own] };
 }

@@ -1,7 +1,9 @@
 // Where merges are made: a folder of objects of its own, which sees the repository's objects and which no garbage
 // collection looks at. What is to be kept is copied over, once it is complete. Never touches the repository's references.
 import { link, mkdir, mkdtemp, readdir, rm, writeFile, copyFile } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
+import process from 'node:process';
 import type { Repository } from '../effects.ts';
 import { gitEnvironment } from './environment.ts';
 
@@ -25,7 +27,8 @@ export interface Quarantine {
 export async function openQuarantine(repo: Repository): Promise<Quarantine> {
   const home = path.join(repo.commonDir, 'orch', 'tmp');
   await mkdir(home, { recursive: true });
-  const folder = await mkdtemp(path.join(home, 'merge-'));
+  await clearDead(home);
+  const folder = await mkdtemp(path.join(home, `merge-${os.hostname()}-${process.pid}-`));
   const objects = path.join(folder, 'objects');
   const theirs = path.join(repo.commonDir, 'objects');
   const empty = path.join(folder, 'empty');
@@ -46,6 +49,22 @@ export async function openQuarantine(repo: Repository): Promise<Quarantine> {
     forget: () => released.clear(),
     dispose: () => rm(folder, { recursive: true, force: true }),
   };
+}
+
+/** What processes of this machine that are no more have left. Everything in it that was of use has been released. */
+async function clearDead(home: string): Promise<void> {
+  for (const name of await readdir(home)) {
+    const [, host, pid] = /^merge-(.*)-(\d+)-[^-]+$/.exec(name) ?? [];
+    if (host === os.hostname() && !isAlive(Number(pid))) await rm(path.join(home, name), { recursive: true, force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
 }
 
 /** As git reads it: a path may have colons, line feeds and quotes. */

@@ -58,12 +58,7 @@ export async function openMergeWorktree(repo: Repository, folder: string, commit
       return splitNul(out).map((entry) => entry.slice(3));
     },
     async read(paths) {
-      const read = async (name: string): Promise<readonly [string, Buffer | null]> => {
-        const file = Buffer.concat([Buffer.from(`${folder}/`), Buffer.from(name, 'latin1')]);
-        const info = await lstat(file).catch(() => null);
-        return [name, info?.isFile() === true ? await readFile(file) : null];
-      };
-      return new Map(await Promise.all(paths.map(read)));
+      return new Map(await Promise.all(paths.map(async (name) => [name, await contentOf(folder, name)] as const)));
     },
     async remove() {
       await gitRaw(['worktree', 'unlock', folder], common);
@@ -71,6 +66,12 @@ export async function openMergeWorktree(repo: Repository, folder: string, commit
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+async function contentOf(folder: string, name: string): Promise<Buffer | null> {
+  const file = Buffer.concat([Buffer.from(`${folder}/`), Buffer.from(name, 'latin1')]);
+  const info = await lstat(file).catch(() => null);
+  return info?.isFile() === true ? readFile(file) : null;
 }
 
 export interface WorktreePool {
