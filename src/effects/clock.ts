@@ -3,7 +3,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Clock } from './effects.ts';
 
-const TICK_MS = 500;
+const TICK_MS = 250;
 // A gap between two ticks that is longer than this was not lived through: the loop was not running.
 const LONGEST_GAP_MS = 4 * TICK_MS;
 // setTimeout fires at once beyond 2^31-1.
