@@ -25,8 +25,8 @@ export function createClock(monotonic: () => number = () => performance.now()): 
 
 /** In slices, because a timer that sleeps with the machine would fire late by the time that it slept. */
 async function waitUntil(at: number, signal?: AbortSignal): Promise<void> {
-  while (signal?.aborted !== true && Date.now() < at) {
-    await pause(Math.min(at - Date.now(), LONGEST_TIMER_MS), signal);
+  for (let left = at - Date.now(); left > 0; left = signal?.aborted === true ? 0 : at - Date.now()) {
+    await pause(Math.min(left, LONGEST_TIMER_MS), signal);
   }
 }
 
