@@ -152,9 +152,7 @@ interface Stopping {
 async function stop(tree: ProcessTree, cause: Cause, { spec, exited, force }: Stopping): Promise<{ readonly exit: Exit; readonly leftovers: number }> {
   const seen = new Survivors();
   let isMainGone = false;
-  void exited.then(() => {
-    isMainGone = true;
-  });
+  void exited.then(() => (isMainGone = true));
   const isAtOnce = cause.kind === 'killed' && cause.request.forced;
   const { forced } = await stopTree(tree, {
     graceMs: isAtOnce ? 0 : spec.graceMs, force,

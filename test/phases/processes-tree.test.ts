@@ -105,15 +105,15 @@ describe('innocent processes', () => {
   });
 });
 
-describe('reap', () => {
-  const leave = async (name: string, env: Record<string, string>): Promise<number> => {
-    const child = spawn('sh', ['-c', `setsid sh -c 'trap "" TERM; echo $$ > ${name}.tmp; mv ${name}.tmp ${name}; while :; do sleep 1; done' &`], { cwd: rig.dir, detached: true, stdio: 'ignore', env: { PATH: process.env['PATH'] ?? '', ...env } });
-    await once(child, 'exit');
-    return Number(await rig.appeared(name));
-  };
+async function leave(name: string, env: Record<string, string>, trap = ''): Promise<number> {
+  const child = spawn('sh', ['-c', `setsid sh -c '${trap} echo $$ > ${name}.tmp; mv ${name}.tmp ${name}; while :; do sleep 1; done' &`], { cwd: rig.dir, detached: true, stdio: 'ignore', env: { PATH: process.env['PATH'] ?? '', ...env } });
+  await once(child, 'exit');
+  return Number(await rig.appeared(name));
+}
 
+describe('reap', () => {
   it('stops what an earlier orch left of a run or of one task, and nothing else', async () => {
-    const one = await leave('one', { ORCH_RUN_ID: rig.run, ORCH_TASK_ID: 'one' });
+    const one = await leave('one', { ORCH_RUN_ID: rig.run, ORCH_TASK_ID: 'one' }, 'trap "" TERM;');
     const two = await leave('two', { ORCH_RUN_ID: rig.run, ORCH_TASK_ID: 'two' });
     const other = await leave('other', { ORCH_RUN_ID: `${rig.run}-2`, ORCH_TASK_ID: 'one' });
     expect(await processes.reap({ run: rig.run, task: 'one' })).toBeGreaterThanOrEqual(1);

@@ -21,10 +21,9 @@ export interface Containment {
 
 /** Session, lineage and environment: works everywhere without privileges; a daemon that clears its environment escapes. */
 export function sessionContainment(table: ProcessTable): Containment {
-  const marker = (nonce: string): string => `ORCH_NONCE=${nonce}`;
   return {
     wrap: (target, nonce) => ({ ...target, env: { ...target.env, ORCH_NONCE: nonce } }),
-    adopt: (pid, nonce) => new ProcessTree({ table, rootPid: pid, markers: [marker(nonce)] }),
+    adopt: (pid, nonce) => new ProcessTree({ table, rootPid: pid, markers: [`ORCH_NONCE=${nonce}`] }),
     marked: (markers) => new ProcessTree({ table, rootPid: null, markers }),
   };
 }

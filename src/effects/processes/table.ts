@@ -103,7 +103,7 @@ export function psRow(line: string): (ProcessRow & { readonly uid: number; reado
   const match = /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(\w{3}\s+\w{3}\s+\d+\s+[\d:]+\s+\d+)\s+(.*)$/.exec(line);
   if (match === null || (match[5] ?? '').startsWith('Z')) return null;
   const pgid = Number(match[3]);
-  const start = Date.parse(match[6] ?? '') / 1000;
+  const start = Date.parse(`${match[6] ?? ''} UTC`) / 1000;
   return { pid: Number(match[1]), ppid: Number(match[2]), pgid, sid: pgid, start, uid: Number(match[4]), words: match[7] ?? '' };
 }
 
@@ -128,9 +128,10 @@ export function psTable(): ProcessTable {
       const words = latest.get(pid)?.words;
       return words === undefined ? null : `\0${words.split(' ').slice(1).join('\0')}\0`;
     },
-    startOf: () => Math.floor(Date.now() / 1000),
+    // ps derives start times from the time of boot, rounded: a second or two early or late.
+    startOf: () => Math.floor(Date.now() / 1000) - 2,
     isStill: () => true,
-    isSameStart: (a, b) => Math.abs(a - b) <= 2,
+    isSameStart: (a, b) => Math.abs(a - b) <= 4,
     isOwn: (pid) => latest.get(pid)?.uid === process.getuid?.(),
     births: () => null,
   };
@@ -139,7 +140,7 @@ export function psTable(): ProcessTable {
 function ps(): Promise<string> {
   const args = ['axeww', '-o', 'pid=,ppid=,pgid=,uid=,stat=,lstart=,command='];
   return new Promise((resolve) => {
-    execFile('ps', args, { env: { PATH: process.env['PATH'] ?? '/bin:/usr/bin', LC_ALL: 'C' }, maxBuffer: 64 * 1024 * 1024 }, (_error, stdout) => {
+    execFile('ps', args, { env: { PATH: process.env['PATH'] ?? '/bin:/usr/bin', LC_ALL: 'C', TZ: 'UTC' }, maxBuffer: 64 * 1024 * 1024 }, (_error, stdout) => {
       resolve(stdout);
     });
   });
