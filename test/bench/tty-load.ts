@@ -33,10 +33,10 @@ const load: Plan = plan(
   { run: 'load-20261120-073100', name: 'load', maxParallel: parallel },
 );
 const output: Output = {
-  get isTTY() { return process.stderr.isTTY === true; },
+  get isTTY() { return process.stderr.isTTY; },
   get columns() { return process.stderr.columns ?? 80; },
   get rows() { return process.stderr.rows ?? 24; },
-  color: process.stderr.isTTY === true,
+  color: process.stderr.isTTY,
   write: (text) => { process.stderr.write(text); },
 };
 const reporters: Reporter[] = values.reporter === 'none' ? [] : [values.reporter === 'plain' ? createPlainReporter(load, output) : createTtyReporter(load, output)];

@@ -65,19 +65,14 @@ export class Screen implements Output {
 
   /** As terminals do: a narrower window wraps what is on it. */
   resize(columns: number, rows: number): void {
-    const before = this.#grid.slice(0, this.#row).map((row) => row.join('').trimEnd());
+    const wrapped = this.#grid.slice(0, this.#row).flatMap((cells) => wrap(cells, columns));
     this.columns = columns;
     this.rows = rows;
-    const wrapped = before.flatMap((line) => wrap(line, columns));
     const overflow = Math.max(0, wrapped.length - (rows - 1));
-    this.scrollback.push(...wrapped.slice(0, overflow));
-    this.#grid = this.#blank();
+    this.scrollback.push(...wrapped.slice(0, overflow).map((cells) => cells.join('').trimEnd()));
+    this.#grid = [...wrapped.slice(overflow), ...this.#blank()].slice(0, rows);
     this.#row = wrapped.length - overflow;
     this.#column = Math.min(this.#column, columns - 1);
-    for (const [index, line] of wrapped.slice(overflow).entries()) {
-      const row = this.#grid[index];
-      if (row !== undefined) for (const [at, cell] of [...line].entries()) row[at] = cell;
-    }
   }
 
   #blank(): string[][] {
@@ -127,8 +122,11 @@ export class Screen implements Output {
   }
 }
 
-function wrap(line: string, columns: number): string[] {
-  if (line === '') return [''];
-  const cells = [...line];
-  return Array.from({ length: Math.ceil(cells.length / columns) }, (_, index) => cells.slice(index * columns, (index + 1) * columns).join(''));
+/** A row's cells in rows of another width; what is blank at the end takes none of its own. */
+function wrap(cells: readonly string[], columns: number): string[][] {
+  const used = cells.findLastIndex((cell) => cell !== ' ') + 1;
+  return Array.from({ length: Math.max(1, Math.ceil(used / columns)) }, (_, index) => {
+    const part = cells.slice(index * columns, Math.min(used, (index + 1) * columns));
+    return [...part, ...Array.from({ length: columns - part.length }, () => ' ')];
+  });
 }

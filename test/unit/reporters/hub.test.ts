@@ -36,7 +36,7 @@ test('a reporter that throws is reported once, closed and dropped; the others he
 
 test('close is once for each, waits for all, and a close that fails is reported', async () => {
   const failures: unknown[] = [];
-  let release = (): void => {};
+  let release: (() => void) | null = null;
   const slow = recorder({ close: () => new Promise((resolve) => { release = resolve; }) });
   const bad = recorder({ close: async () => { throw new Error('no'); } });
   const good = recorder({ onTick: undefined, onOutput: undefined } as unknown as Partial<Reporter>);
@@ -47,7 +47,7 @@ test('close is once for each, waits for all, and a close that fails is reported'
   const closing = hub.close().then(() => { isClosed = true; });
   await Promise.resolve();
   expect(isClosed).toBe(false);
-  release();
+  (release as (() => void) | null)?.();
   await closing;
   await hub.close();
   expect(good.heard).toEqual(['closed']);
@@ -56,8 +56,7 @@ test('close is once for each, waits for all, and a close that fails is reported'
 
 test('two owners of a stream are a usage error, different streams are not', () => {
   const options = { onReporterFailure: () => {} };
-  const owner = (owns: 'stdout' | 'stderr'): Reporter => recorder({ owns }).reporter;
-  expect(() => createHub([owner('stderr'), owner('stdout'), recorder().reporter], options)).not.toThrow();
-  expect(() => createHub([owner('stderr'), owner('stderr')], options)).toThrow(OrchError);
-  expect(() => createHub([owner('stdout'), owner('stdout')], options)).toThrow(expect.objectContaining({ exitCode: 2 }));
+  expect(() => createHub([recorder({ owns: 'stderr' }).reporter, recorder({ owns: 'stdout' }).reporter, recorder().reporter], options)).not.toThrow();
+  expect(() => createHub([recorder({ owns: 'stderr' }).reporter, recorder({ owns: 'stderr' }).reporter], options)).toThrow(OrchError);
+  expect(() => createHub([recorder({ owns: 'stdout' }).reporter, recorder({ owns: 'stdout' }).reporter], options)).toThrow(expect.objectContaining({ exitCode: 2 }));
 });

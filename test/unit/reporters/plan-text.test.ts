@@ -51,9 +51,12 @@ test('ten thousand in a chain or side by side: quick, in order, and on one scree
   expect(performance.now() - started).toBeLessThan(5000);
 });
 
+function pairs(...tasks: [id: string, paths: string[], needs?: string[]][]): string[] {
+  const overlaps = planOverlaps(plan(tasks.map(([id, paths, needs = []]) => task(id, { paths, needs }))), 10);
+  return overlaps.map(({ first, second }) => [first, second].sort().join(' '));
+}
+
 test('overlaps: globs that may meet, of tasks that nothing orders', () => {
-  const pairs = (...tasks: [id: string, paths: string[], needs?: string[]][]): string[] =>
-    planOverlaps(plan(tasks.map(([id, paths, needs = []]) => task(id, { paths, needs }))), 10).map(({ first, second }) => [first, second].sort().join(' '));
   expect(pairs(['a', ['src/**']], ['b', ['src/x/**']], ['c', ['docs/**']])).toEqual(['a b']);
   expect(pairs(['a', ['src/**']], ['b', ['src/x/**'], ['m']], ['m', [], ['a']])).toEqual([]);
   expect(pairs(['a', ['src/a.ts']], ['b', ['src/b.ts']], ['c', ['src/a.ts']])).toEqual(['a c']);

@@ -64,17 +64,19 @@ test('all well: one line is the last', () => {
   expect(summary(story, since).at(-1)).toBe('✓ 1 task: 1 completed in 0.4s  (run test)');
 });
 
+/** The last line of a run that ended with one task at work and one waiting. */
+function ended(exitCode: number | null): string | undefined {
+  const story = new Story(plan([task('a'), task('b')]));
+  story.begin();
+  story.start('a');
+  if (exitCode !== null) story.tell({ type: 'run-finished', exitCode });
+  story.state = { ...story.state, gates: { claude: { closedUntil: story.now + 4_080_000, reason: '429', failures: 3, since: story.now, announced: true } } };
+  const lines = summary(story, story.now);
+  expect(lines.filter((line) => line.includes('not finished'))).toHaveLength(3);
+  return lines.at(-1);
+}
+
 test('interrupted, limited or without a record: the last line says how to go on', () => {
-  const ended = (exitCode: number | null): string | undefined => {
-    const story = new Story(plan([task('a'), task('b')]));
-    story.begin();
-    story.start('a');
-    if (exitCode !== null) story.tell({ type: 'run-finished', exitCode });
-    story.state = { ...story.state, gates: { claude: { closedUntil: story.now + 4_080_000, reason: '429', failures: 3, since: story.now, announced: true } } };
-    const lines = summary(story, story.now);
-    expect(lines.filter((line) => line.includes('not finished'))).toHaveLength(3);
-    return lines.at(-1);
-  };
   expect(ended(130)).toBe('interrupted; orch resume test goes on');
   expect(ended(143)).toBe('interrupted; orch resume test goes on');
   expect(ended(null)).toBe('interrupted; orch resume test goes on');
