@@ -55,12 +55,16 @@ function fixedPrefix(glob: string): string {
 
 /** A glob without wildcards is one path: it meets what lies in it, but not its neighbours. */
 function mayMeet(outer: Claim, inner: Claim): boolean {
-  const isPath = outer.prefix === `${outer.glob.replace(/^\.\//, '').replace(/\/$/, '')}/`;
-  if (isPath) return true;
-  // `src/*` does not reach into `src/a/b.ts`.
-  const below = inner.prefix.slice(outer.prefix.length).split('/').length - 1;
+  if (isPath(outer)) return true;
   const pattern = outer.glob.replace(/^\.\//, '').slice(outer.prefix.length);
-  return pattern.includes('**') || /[{(]/.test(pattern) || below <= pattern.split('/').length;
+  if (pattern.includes('**') || /[{(]/.test(pattern)) return true;
+  // `src/*` does not reach into `src/a/b.ts`.
+  const below = inner.prefix.slice(outer.prefix.length).split('/').length - (isPath(inner) ? 1 : 0);
+  return below <= pattern.split('/').length;
+}
+
+function isPath({ glob, prefix }: Claim): boolean {
+  return prefix === `${glob.replace(/^\.\//, '').replace(/\/$/, '')}/`;
 }
 
 function isOrdered(needs: ReadonlyMap<TaskId, readonly TaskId[]>, one: TaskId, other: TaskId): boolean {
