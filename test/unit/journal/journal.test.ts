@@ -8,7 +8,8 @@ import { Journal } from '../../../src/journal/journal.ts';
 import type { JournalFile } from '../../../src/journal/journal.ts';
 import { loadJournal } from '../../../src/journal/load.ts';
 import { acquire } from '../../../src/journal/lock.ts';
-import { sampleEvents, temporaryDir, writeEpoch } from './sample.ts';
+import { sampleEvents } from './events.ts';
+import { temporaryDir, writeEpoch } from './sample.ts';
 
 /** A real file whose calls can be counted, held back and made to fail. */
 interface Faults {

@@ -7,7 +7,8 @@ import { Journal } from '../../../src/journal/journal.ts';
 import { encodeLine } from '../../../src/journal/line.ts';
 import { loadJournal } from '../../../src/journal/load.ts';
 import { acquire } from '../../../src/journal/lock.ts';
-import { sampleEvents, segmentBytes, temporaryDir, writeEpoch } from './sample.ts';
+import { sampleEvents } from './events.ts';
+import { segmentBytes, temporaryDir, writeEpoch } from './sample.ts';
 
 const SAMPLE = sampleEvents(20);
 const BYTES = segmentBytes(1, null, SAMPLE);

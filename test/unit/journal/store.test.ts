@@ -8,7 +8,8 @@ import { runPaths } from '../../../src/journal/run-paths.ts';
 import { requireSpace, requireWritable } from '../../../src/journal/state-dir.ts';
 import { createAttemptDir, createRun, freeRunId, loadRun, planHash, removeRun } from '../../../src/journal/store.ts';
 import type { RunEvent } from '../../../src/run/events.ts';
-import { samplePlan, segmentBytes, temporaryDir } from './sample.ts';
+import { samplePlan } from './events.ts';
+import { segmentBytes, temporaryDir } from './sample.ts';
 
 const at = 1_790_000_000_000;
 
