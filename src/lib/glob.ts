@@ -23,3 +23,9 @@ export function staticPrefix(glob: string): { readonly segments: readonly string
   const firstWild = segments.findIndex((segment) => /[*?[\]{}()!+@\\]/.test(segment));
   return firstWild === -1 ? { segments, whole: true } : { segments: segments.slice(0, firstWild), whole: false };
 }
+
+/** True for a glob that stays in its root: relative, with `/`, without `..`; `!` may come first. */
+export function staysInside(glob: string): boolean {
+  const plain = glob.replace(/^!/, '');
+  return plain !== '' && !/^(?:\/|[A-Za-z]:)/.test(plain) && !plain.includes('\\') && !plain.split('/').includes('..');
+}

@@ -1,7 +1,7 @@
 // Who needs whom: every need exists, none is the task itself, and there is no cycle. Never recurses.
 import { nearest } from '../lib/nearest.ts';
 import { foldId } from '../lib/slug.ts';
-import { cyclesOf, layersOf } from '../lib/layers.ts';
+import { cyclesOf, stagesOf } from '../lib/graph.ts';
 import { problem, quoted } from './diagnostic.ts';
 import type { Diagnostic, Source } from './diagnostic.ts';
 import type { TaskDraft } from './tasks.ts';
@@ -38,7 +38,7 @@ export function checkNeeds({ tasks, defaults, source }: Needing, diagnostics: Di
       return [];
     }),
   );
-  for (const cycle of cyclesOf(edges, layersOf(edges).stuck)) {
+  for (const cycle of cyclesOf(edges, stagesOf(edges).stuck)) {
     const first = tasks[cycle[0] ?? 0];
     if (first === undefined) continue;
     const names = [...cycle, cycle[0] ?? 0].map((index) => tasks[index]?.id ?? '');

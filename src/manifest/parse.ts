@@ -14,8 +14,8 @@ import { asMap, headProblems, needsIn, restoreHeadText } from './values.ts';
 
 /** A manifest that is right in itself. */
 export interface Manifest {
-  /** The file's name as the user knows it. */
-  readonly file: string;
+  /** The file's name as the user knows it; null = prompts of a command line. */
+  readonly file: string | null;
   readonly source: Source;
   /** Everything but the tasks. */
   readonly head: ManifestHead;

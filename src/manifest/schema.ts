@@ -2,6 +2,7 @@
 // place that lists the keys; what depends on several of them is checked in tasks.ts and needs.ts.
 import { z } from 'zod';
 import { DURATION, MAX_DURATION_MS, parseDuration } from '../lib/duration.ts';
+import { staysInside } from '../lib/glob.ts';
 import { ID, ID_RULE } from '../lib/slug.ts';
 import { nearest } from '../lib/nearest.ts';
 import { quoted } from './diagnostic.ts';
@@ -79,8 +80,7 @@ const envName = z
 const envValue = possiblyEmpty.meta({ type: ['string', 'number', 'boolean'] });
 const env = z.record(envName, envValue, { error: expected('a map of names to values') });
 
-const notOutside = (glob: string): boolean => !/^!?(?:\/|[A-Za-z]:)/.test(glob) && !glob.replace(/^!/, '').split('/').includes('..') && !glob.includes('\\');
-const insideRepository = text.refine(notOutside, { error: 'must be relative to the repository’s root, with `/`, and stay inside it' });
+const insideRepository = text.refine(staysInside, { error: 'must be relative to the repository’s root, with `/`, and stay inside it' });
 const inside = z
   .union([insideRepository, z.array(insideRepository)], { error: expected('a path or a list of paths') })
   .transform((value): readonly string[] => (typeof value === 'string' ? [value] : value));

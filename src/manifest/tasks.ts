@@ -48,6 +48,7 @@ export function readTasks(document: SourceDocument, diagnostics: Diagnostic[]): 
   const hasDefaultWork = WORK.some((key) => key in defaults);
   const reading: Reading = { document, diagnostics, hasDefaultWork };
   checkOneWork(defaults, ['defaults'], reading);
+  if (tasks === undefined) return [];
   const map = asMap(tasks);
   const raws = Array.isArray(tasks)
     ? tasks.map((task, index) => readListed(task, ['tasks', index], reading))

@@ -1,32 +1,32 @@
-// Kahn's algorithm: a directed graph in layers, without recursion, in time linear in its edges. Pure.
+// Kahn's algorithm: a directed graph in stages, without recursion, in time linear in its edges. Pure.
 
 /** A graph as lists: `needs[i]` are the nodes that must come before node `i`. */
-export interface Layers {
-  /** Each node's needs lie in earlier layers; within a layer in ascending order. */
-  readonly layers: readonly (readonly number[])[];
+export interface Stages {
+  /** Each node's needs lie in earlier stages; within a stage in ascending order. */
+  readonly stages: readonly (readonly number[])[];
   /** Nodes on a cycle or behind one, ascending. Empty = the graph is acyclic. */
   readonly stuck: readonly number[];
 }
 
-/** Sorts a graph into layers. Repeated needs are harmless. */
-export function layersOf(needs: readonly (readonly number[])[]): Layers {
+/** Sorts a graph into stages. Repeated needs are harmless. */
+export function stagesOf(needs: readonly (readonly number[])[]): Stages {
   const open = needs.map((list) => list.length);
   const dependents = reversed(needs);
-  const layers: number[][] = [];
-  let layer = open.flatMap((count, node) => (count === 0 ? [node] : []));
-  while (layer.length > 0) {
-    layers.push(layer);
+  const stages: number[][] = [];
+  let stage = open.flatMap((count, node) => (count === 0 ? [node] : []));
+  while (stage.length > 0) {
+    stages.push(stage);
     const next: number[] = [];
-    for (const node of layer) {
+    for (const node of stage) {
       for (const dependent of dependents[node] ?? []) {
         const left = (open[dependent] ?? 0) - 1;
         open[dependent] = left;
         if (left === 0) next.push(dependent);
       }
     }
-    layer = next.sort((a, b) => a - b);
+    stage = next.sort((a, b) => a - b);
   }
-  return { layers, stuck: open.flatMap((count, node) => (count > 0 ? [node] : [])) };
+  return { stages, stuck: open.flatMap((count, node) => (count > 0 ? [node] : [])) };
 }
 
 /** The same edges the other way round: for each node, the nodes that need it. */
