@@ -1,0 +1,31 @@
+// Reads the paths and modes of a git index file (versions 2 and 3, which is what this program has git write). Pure.
+
+export interface IndexEntry {
+  /** Bytes as `latin1`, so that no path is changed by decoding. */
+  readonly path: string;
+  /** As git stores it, e.g. 0o100644, 0o120000 (symbolic link), 0o160000 (submodule). */
+  readonly mode: number;
+}
+
+const FIXED_BYTES = 40;
+
+/** The entries of an index file in its order; null when it is not an index of a version that is read here. */
+export function indexEntries(bytes: Buffer, objectFormat: 'sha1' | 'sha256'): IndexEntry[] | null {
+  if (bytes.length < 12 || bytes.toString('latin1', 0, 4) !== 'DIRC') return null;
+  const version = bytes.readUInt32BE(4);
+  if (version !== 2 && version !== 3) return null;
+  const hashBytes = objectFormat === 'sha256' ? 32 : 20;
+  const entries: IndexEntry[] = [];
+  let at = 12;
+  for (let count = bytes.readUInt32BE(8); count > 0; count--) {
+    if (at + FIXED_BYTES + hashBytes + 2 > bytes.length) return null;
+    const flags = bytes.readUInt16BE(at + FIXED_BYTES + hashBytes);
+    const name = at + FIXED_BYTES + hashBytes + ((flags & 0x4000) === 0 ? 2 : 4);
+    const end = bytes.indexOf(0, name);
+    if (end < 0) return null;
+    entries.push({ path: bytes.toString('latin1', name, end), mode: bytes.readUInt32BE(at + 24) });
+    // Entries are padded with 1 to 8 NULs to a multiple of eight.
+    at += (end - at + 8) & ~7;
+  }
+  return entries;
+}
