@@ -62,7 +62,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       run(async (args) => await (await import('./doctor.ts')).doctorCommand(args)))
     .command('schema', 'The JSON Schema of the manifest', (y) => y.option('config', { type: 'boolean', describe: 'Of .orchestrator.yml' }),
       run(async (args) => await (await import('./schema.ts')).schemaCommand(args)))
-    .command('demo', false, (y) => y.option('keep', { type: 'boolean', default: true }), run(async () => await (await import('./demo.ts')).demoCommand()))
+    .command('demo', false, (y) => y, run(async () => await (await import('./demo.ts')).demoCommand()))
     .completion('completion', 'Print a completion script for bash or zsh');
   await cli.parseAsync();
   return code;
@@ -97,7 +97,7 @@ const resumeOptions = (y: Argv) => reporting(y)
   .option('failed', { type: 'boolean', describe: 'Also retry what failed' })
   .option('force', { type: 'boolean', describe: 'Take over a run that another machine holds' });
 
-type Parsed<T> = T extends (y: Argv) => Argv<infer U> ? U : never;
+type Parsed<T> = (T extends (y: Argv) => Argv<infer U> ? U : never) & { readonly color?: boolean | undefined };
 /** What yargs makes of `orch run …`. */
 export type RunArgs = Parsed<typeof runOptions>;
 /** What yargs makes of `orch plan …`. */

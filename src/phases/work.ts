@@ -67,7 +67,7 @@ async function start(context: PhaseContext, job: Job, paths: AttemptPaths): Prom
   const prompt = promptFor(task.work.prompt, { isResumed: resume !== null, feedback: state.feedback, lastFailure: state.lastFailure });
   await context.files.writeText(paths.prompt, prompt);
   const launch = adapter.launch({ spec, work: task.work, prompt, promptFile: paths.prompt, newSessionId: context.newId(), resume });
-  return { launch: { ...launch, env: { ...spec.env, ...launch.env } }, reader: adapter.read(), pass: adapter.passEnv };
+  return { launch: { ...launch, env: { ...spec.env, ...launch.env } }, reader: adapter.read(spec), pass: adapter.passEnv };
 }
 
 /** A `run` task: its output is its progress, its exit code is its verdict. */

@@ -1,0 +1,84 @@
+// Which reporters a run has, from the flags and from what the streams are; and what is printed when it has ended.
+import { createWriteStream } from 'node:fs';
+import { EXIT, OrchError } from '../errors.ts';
+import { createPalette } from '../lib/color.ts';
+import type { Plan } from '../plan/plan.ts';
+import { createHub, type Hub } from '../reporters/hub.ts';
+import { createJsonReporter } from '../reporters/json.ts';
+import { createPlainReporter } from '../reporters/plain.ts';
+import type { Output, Reporter } from '../reporters/reporter.ts';
+import { summaryLines } from '../reporters/summary.ts';
+import { createTtyReporter } from '../reporters/tty.ts';
+import type { SessionEnd } from './session.ts';
+import { note, outputOf } from './terminal.ts';
+
+export interface ReportingFlags {
+  readonly reporter?: readonly string[] | undefined;
+  readonly json?: boolean | undefined;
+  readonly color?: boolean | undefined;
+}
+
+const KINDS = ['tty', 'plain', 'json'] as const;
+type Kind = (typeof KINDS)[number];
+interface Wanted { readonly kind: Kind; readonly file: string | null }
+
+/** What the flags ask for, checked before anything is created: a live view on a terminal, lines elsewhere. */
+export function requireReporters(flags: ReportingFlags): readonly Wanted[] {
+  const wanted = (flags.reporter ?? []).map(requireReporter);
+  if (flags.json === true && !wanted.some(({ kind, file }) => kind === 'json' && file === null)) wanted.push({ kind: 'json', file: null });
+  if (wanted.some(({ kind, file }) => kind !== 'json' && file === null)) return wanted;
+  // NDJSON alone still deserves a narration, on the other stream.
+  return [...wanted, { kind: process.stderr.isTTY && process.env['CI'] === undefined ? 'tty' : 'plain', file: null }];
+}
+
+function requireReporter(text: string): Wanted {
+  const [name = '', ...rest] = text.split('=');
+  const kind = KINDS.find((known) => known === name);
+  if (kind === undefined || (kind === 'tty' && rest.length > 0)) {
+    throw new OrchError({ code: 'usage', message: `--reporter ${text}: not a reporter`, hint: `use ${KINDS.join(', ')}; plain and json also take =file`, exitCode: EXIT.usage });
+  }
+  return { kind, file: rest.length > 0 ? rest.join('=') : null };
+}
+
+/** The reporters, as one. */
+export function createReporting(wanted: readonly Wanted[], plan: Plan, color: boolean | undefined): Hub {
+  const reporters = wanted.map(({ kind, file }): Reporter => {
+    if (file !== null) {
+      const { output, close } = fileOutput(file);
+      const reporter = kind === 'json' ? createJsonReporter(output) : createPlainReporter(plan, output);
+      // A file is not a stream of ours that two could fight over.
+      return { onEvent: (e, s) => reporter.onEvent(e, s), ...(reporter.onOutput === undefined ? {} : { onOutput: (o) => reporter.onOutput?.(o) }), close: async () => { await reporter.close(); await close(); } };
+    }
+    if (kind === 'json') return createJsonReporter(outputOf(process.stdout, color));
+    return kind === 'tty' ? createTtyReporter(plan, outputOf(process.stderr, color)) : createPlainReporter(plan, outputOf(process.stderr, color));
+  });
+  return createHub(reporters, {
+    onReporterFailure: (_, error) => note(`a reporter failed and was dropped; the run goes on: ${error instanceof Error ? error.message : String(error)}`),
+  });
+}
+
+function fileOutput(file: string): { output: Output; close: () => Promise<void> } {
+  const stream = createWriteStream(file);
+  let failure: Error | null = null;
+  stream.on('error', (error) => { failure = error; });
+  return {
+    output: {
+      isTTY: false, columns: Number.MAX_SAFE_INTEGER, rows: 24, color: false,
+      write: (text) => {
+        if (failure !== null) throw failure;
+        stream.write(text);
+      },
+    },
+    close: async () => { await new Promise<void>((resolve) => { stream.end(resolve); }); },
+  };
+}
+
+/** The last words of a run, on stderr. */
+export function printSummary(end: SessionEnd, color: boolean | undefined): void {
+  const { color: isColored } = outputOf(process.stderr, color);
+  for (const line of summaryLines(end.plan, end.state, { palette: createPalette(isColored), now: Date.now(), since: end.since })) note(line);
+  if (end.journalError !== null) {
+    note(`the run's records could not be written, so it was stopped: ${end.journalError.message}`);
+    note(`hint: make room or mend the disk, then type: orch resume ${end.plan.run}`);
+  }
+}
