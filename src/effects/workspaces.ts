@@ -1,6 +1,6 @@
 // The workspaces effect over git worktrees: one for each task, made, collected and removed so that nothing is lost and
 // the user's checkout is never touched. The parts are in workspaces/.
-import { mkdir, realpath, rmdir } from 'node:fs/promises';
+import { mkdir, readdir, realpath, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import process from 'node:process';
 import { EXIT, OrchError } from '../errors.ts';
@@ -59,6 +59,8 @@ export async function createWorkspaces(init: WorkspacesInit): Promise<Workspaces
     async flush() {
       await templates.clear();
       await trash.flush();
+      // Folders of runs, and the root, stay as long as there is anything in them.
+      for (const run of await readdir(root).catch(() => [])) await rmdir(path.join(root, run)).catch(() => {});
       await rmdir(root).catch(() => {});
     },
   };

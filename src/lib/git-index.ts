@@ -5,6 +5,10 @@ export interface IndexEntry {
   readonly path: string;
   /** As git stores it, e.g. 0o100644, 0o120000 (symbolic link), 0o160000 (submodule). */
   readonly mode: number;
+  /** Object name in hexadecimal. */
+  readonly object: string;
+  /** What the file looked like when git wrote or read it; times as nanoseconds since the epoch, inode and size modulo 2^32. */
+  readonly stat: { readonly ctimeNs: bigint; readonly mtimeNs: bigint; readonly inode: number; readonly size: number };
 }
 
 const FIXED_BYTES = 40;
@@ -23,9 +27,21 @@ export function indexEntries(bytes: Buffer, objectFormat: 'sha1' | 'sha256'): In
     const name = at + FIXED_BYTES + hashBytes + ((flags & 0x4000) === 0 ? 2 : 4);
     const end = bytes.indexOf(0, name);
     if (end < 0) return null;
-    entries.push({ path: bytes.toString('latin1', name, end), mode: bytes.readUInt32BE(at + 24) });
+    entries.push({
+      path: bytes.toString('latin1', name, end),
+      mode: bytes.readUInt32BE(at + 24),
+      object: bytes.toString('hex', at + FIXED_BYTES, at + FIXED_BYTES + hashBytes),
+      stat: {
+        ctimeNs: nanoseconds(bytes, at), mtimeNs: nanoseconds(bytes, at + 8),
+        inode: bytes.readUInt32BE(at + 20), size: bytes.readUInt32BE(at + 36),
+      },
+    });
     // Entries are padded with 1 to 8 NULs to a multiple of eight.
     at += (end - at + 8) & ~7;
   }
   return entries;
+}
+
+function nanoseconds(bytes: Buffer, at: number): bigint {
+  return BigInt(bytes.readUInt32BE(at)) * 1_000_000_000n + BigInt(bytes.readUInt32BE(at + 4));
 }

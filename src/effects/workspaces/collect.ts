@@ -13,6 +13,7 @@ import { deliveryOf } from './delivery.ts';
 import { branchRef, type Live, readable } from './live.ts';
 import { holdsUnsavedWork } from './nested.ts';
 import { kindAt, textOf } from './place.ts';
+import { isPristine } from './pristine.ts';
 import { rescue, rescuedAs } from './rescue.ts';
 import { changesSince, type Snapshot, snapshot, type Tracked, trackedBy, trackedIn } from './snapshot.ts';
 
@@ -40,7 +41,7 @@ export async function capture(context: Context, live: Live, how: Capture): Promi
   throw new Error(`${branchRef(live.workspace)} could not be moved: ${refusal}`);
 }
 
-/** One git process: nothing differs from the state that was checked last. */
+/** At most one git process: nothing differs from the state that was checked last. */
 async function isUnchanged(context: Context, live: Live, state: AgentState): Promise<boolean> {
   const { workspace, place, known } = live;
   if (known === null || state.operation !== null || state.indexStamp !== known.indexStamp || state.head !== branchRef(workspace)) return false;
@@ -51,6 +52,7 @@ async function isUnchanged(context: Context, live: Live, state: AgentState): Pro
     realKindAt(place.path),
   ]);
   if (tip !== known.head || kind !== 'folder' || gitFile !== `gitdir: ${live.admin}\n` || stashes.some((sha) => !live.stashes.has(sha))) return false;
+  if (isPristine({ tree: place.path, index: place.index, objectFormat: context.repo.objectFormat, carried: live.carried })) return true;
   const changes = await changesSince(context, { tree: place.path, index: place.index });
   return changes.every((change) => change.tag === '?' && live.carried.has(change.path));
 }

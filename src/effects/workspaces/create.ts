@@ -88,11 +88,11 @@ async function fill(maker: Maker, filling: Filling): Promise<{ admin: string; ca
   const { place, request, template, record } = filling;
   const { context, isPlain } = maker;
   try {
-    await Promise.all([mkdir(place.halfMade, { recursive: true }), mkdir(path.dirname(place.path), { recursive: true })]);
+    await mkdir(place.halfMade, { recursive: true });
     // From here on the folder, once it exists, is known to be ours.
     await writeAdmin(place.halfMade, place, request.branch);
+    await makeFolder(isPlain ? place.path : path.dirname(place.path), !isPlain);
     const admin = isPlain ? place.admin : await addWorktree(context, place, request.branch);
-    if (isPlain) await mkdir(place.path);
     if ((await realpath(place.path)) !== place.path) throw new InTheWay(`${place.path} is reached through a symbolic link`);
     await checkOut(context, template, { tree: place.path, index: place.index });
     const carried = await carryInto(maker, request, place.path);
@@ -112,6 +112,21 @@ async function fill(maker: Maker, filling: Filling): Promise<{ admin: string; ca
       await maker.trash.discard(place.halfMade, 1);
     }
     throw error;
+  }
+}
+
+/** Makes one folder that must not exist yet; those above it may come and go (`flush` removes empty ones). */
+async function makeFolder(folder: string, isExistingFine: boolean): Promise<void> {
+  for (let round = 0; ; round++) {
+    try {
+      await mkdir(folder);
+      return;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EEXIST' && isExistingFine) return;
+      if (code !== 'ENOENT' || round > 5) throw error;
+      await mkdir(path.dirname(folder), { recursive: true });
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 // Takes a workspace away once nothing in it can be lost. Never the branch: that is `orch clean`'s.
-import { rm, rmdir } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { capture } from './collect.ts';
 import type { Context } from './context.ts';
@@ -21,7 +21,6 @@ export async function remove(context: Context, trash: Trash, live: Live): Promis
     await trash.discard(place.path, FILES_GUESSED);
     await trash.discard(admin, 1);
     await rm(place.index, { force: true });
-    await rmdir(path.dirname(place.path)).catch(() => {});
     return null;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
