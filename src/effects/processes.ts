@@ -9,7 +9,7 @@ import { LOG_LIMITS, type LogLimits } from './processes/bounded-log.ts';
 import { sessionContainment, type Containment, type Target } from './processes/containment.ts';
 import { watchDeadlines } from './processes/deadlines.ts';
 import { Output } from './processes/output.ts';
-import { codeOf, cwdProblem, explainSpawnError } from './processes/spawn-error.ts';
+import { codeOf, cwdProblem, descriptorProblem, explainSpawnError } from './processes/spawn-error.ts';
 import { isGoneWithin, stopTree } from './processes/stop.ts';
 import { createTable } from './processes/table.ts';
 import type { ProcessTree, TreeScan } from './processes/tree.ts';
@@ -57,7 +57,7 @@ interface Stops {
 
 async function runProcess(context: Context, spec: ProcessSpec, stops: Stops): Promise<ProcessEnd> {
   if (stops.signal?.aborted === true) return notStarted({ kind: 'killed', by: requestOf(stops.signal).reason, forced: false });
-  const problem = cwdProblem(spec.cwd);
+  const problem = cwdProblem(spec.cwd) ?? descriptorProblem(spec.command);
   if (problem !== null) return notStarted({ kind: 'spawn-error', message: problem });
   const nonce = randomUUID();
   const target = context.containment.wrap({ command: spec.command, args: spec.args, env: spec.env }, nonce);

@@ -1,5 +1,6 @@
 // Much output, and an orch that is stopped: weighed from outside, in a program of its own.
 import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createClock } from '../../src/effects/clock.ts';
@@ -28,8 +29,11 @@ afterAll(() => {
   expect(survivors).toEqual([]);
 });
 
-function drive(spec: ProcessSpec): { readonly child: ChildProcess; readonly report: Promise<Report> } {
-  const child = spawn(process.execPath, [driver], { stdio: ['pipe', 'pipe', 'inherit'] });
+function drive(spec: ProcessSpec, exhaust?: 'start' | 'first-line'): { readonly child: ChildProcess; readonly report: Promise<Report> } {
+  const stdio = ['pipe', 'pipe', 'inherit'] as const;
+  const child = exhaust === undefined
+    ? spawn(process.execPath, [driver], { stdio: [...stdio] })
+    : spawn('sh', ['-c', 'ulimit -n 64; exec "$@"', 'sh', process.execPath, driver], { stdio: [...stdio], env: { ...process.env, DRIVER_EXHAUST: exhaust } });
   child.stdin?.end(JSON.stringify(spec));
   const report = (async () => {
     let text = '';
@@ -88,6 +92,32 @@ describe('much output', () => {
     writeFileSync(rig.at('a-file'), '');
     const end = await createProcesses({ clock: createClock() }).run(rig.agent(['print 5 100', 'fail 4'], { logFile: rig.at('a-file/output.log') }));
     expect(end).toMatchObject({ exit: { kind: 'code', code: 4 }, truncated: true });
+  });
+});
+
+describe('an orch that has no file descriptor left', () => {
+  it('says so when it cannot start a process', async () => {
+    const { end } = await drive(rig.shell('exit 3'), 'start').report;
+    expect(end.exit).toEqual({ kind: 'spawn-error', message: 'cannot start /bin/sh: too many open files in this process (EMFILE)' });
+  });
+
+  it('still finds and stops what a process left', async () => {
+    const spec = rig.agent(['say now', `daemon ${rig.at('late')}`, `wait ${rig.at('late')}`, 'sleep 200'], { graceMs: 300 });
+    const { end } = await drive(spec, 'first-line').report;
+    expect([end.exit, end.leftovers > 0, rig.survivors()]).toEqual([{ kind: 'code', code: 0 }, true, []]);
+  });
+});
+
+describe('an orch that is killed', () => {
+  it('leaves processes, which the next one finds', async () => {
+    const { child, report } = drive(rig.agent([`daemon ${rig.at('orphan')}`, `wait ${rig.at('orphan')}`, `touch ${rig.at('up')}`, 'hang']));
+    report.catch(() => undefined);
+    await rig.appeared('up');
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    expect(rig.survivors().length).toBeGreaterThanOrEqual(2);
+    expect(await createProcesses({ clock: createClock() }).reap({ run: rig.run, task: 'one' })).toBeGreaterThanOrEqual(2);
+    expect(rig.survivors()).toEqual([]);
   });
 });
 

@@ -19,7 +19,7 @@ export interface TreeInit {
 /** A process with everything that descends from it, however it was detached, as far as lineage, session or environment tell. */
 export class ProcessTree {
   readonly #table: ProcessTable;
-  readonly #root: { readonly pid: number; readonly start: number } | null;
+  readonly #root: { readonly pid: number; readonly start: number; readonly spawnedAt: number } | null;
   readonly #markers: readonly string[];
   /** pid → start of members and of strangers; a stranger can become a member by lineage only. */
   readonly #known = new Map<number, number>();
@@ -28,13 +28,14 @@ export class ProcessTree {
   constructor(init: TreeInit) {
     this.#table = init.table;
     this.#markers = init.markers.map((marker) => `\0${marker}\0`);
-    this.#root = init.rootPid === null ? null : { pid: init.rootPid, start: init.table.startOf(init.rootPid) };
+    this.#root = init.rootPid === null ? null : { pid: init.rootPid, start: init.table.startOf(init.rootPid), spawnedAt: performance.now() };
   }
 
   /** Who is alive now. */
   async scan(): Promise<TreeScan> {
     const before = this.#table.births();
-    const rows = await this.#table.rows();
+    const root = this.#root;
+    const rows = await this.#table.rows(root === null ? null : { pid: root.pid, elapsedMs: performance.now() - root.spawnedAt });
     const members = this.#membersOf(rows);
     return { members, isQuiet: before !== null && before === this.#table.births() };
   }
