@@ -2,7 +2,7 @@
 // important line comes last, where the eye is. Pure: returns lines.
 import { EXIT } from '../errors.ts';
 import type { Palette } from '../lib/color.ts';
-import { formatUsd, plural } from '../lib/text.ts';
+import { formatUsd, listSome, plural } from '../lib/text.ts';
 import { safeText } from '../lib/terminal.ts';
 import { formatDuration, isoTime } from '../lib/time.ts';
 import type { Plan, PlannedTask } from '../plan/plan.ts';
@@ -37,12 +37,16 @@ export function summaryLines(plan: Plan, state: RunState, options: SummaryOption
   });
   const delivered = entries.filter(({ outcome, task }) => outcome === 'completed' && task.delivery !== null && task.delivery.commits > 0);
   const missing = entries.filter(({ outcome }) => outcome !== 'completed').sort((a, b) => rank(a) - rank(b));
+  const isUntouched = ({ outcome, task }: Entry): boolean => task.startedAt === null && (outcome === null || outcome === 'cancelled');
+  const untouched = missing.filter(isUntouched);
+  const told = missing.filter((entry) => !isUntouched(entry)).map((entry) => missingLines(entry, options.palette));
   const failed = missing.filter(({ outcome }) => outcome !== null && isFailure(outcome));
   const next = nextLines(plan, state, { delivered, failed, palette: options.palette, now: options.now });
   const total = totalLine(plan, state, options);
   return [
     ...section('Delivered', delivered.map((entry) => [deliveredLine(entry, options.palette)]), { plan, palette: options.palette }),
-    ...section('Not completed', missing.map((entry) => missingLines(entry, options.palette)), { plan, palette: options.palette }),
+    ...section('Not completed', told, { plan, palette: options.palette }),
+    ...(untouched.length === 0 ? [] : ['', `${plural(untouched.length, 'task')} not started: ${listSome(untouched.map(({ planned }) => planned.id), 5)}`]),
     '',
     // Of a run that was stopped, what to type is worth more than what it came to.
     ...(isOver(state) ? [...next, total] : [total, ...next]),
@@ -137,5 +141,5 @@ function totalLine(plan: Plan, state: RunState, { palette, now, since }: Summary
   const cost = state.costUsd > 0 ? `, ${formatUsd(state.costUsd)}` : '';
   const took = formatDuration(Math.max(0, (state.finishedAt ?? now) - since));
   const sign = counts.completed === plan.tasks.length ? palette.green('✓') : palette.red('✖');
-  return `${sign} ${palette.bold(plural(plan.tasks.length, 'task'))}: ${parts.length === 0 ? 'none' : parts.join(', ')} in ${took}${cost}  (run ${plan.run})`;
+  return `${sign} ${palette.bold(plan.run)}: ${[plural(plan.tasks.length, 'task'), ...parts].join(', ')} in ${took}${cost}`;
 }

@@ -29,7 +29,8 @@ export function createTtyReporter(plan: Plan, output: Output): Reporter {
   const indexes = new Map<TaskId, number>(plan.tasks.map((task, index) => [task.id, index]));
   const recent = new Map<TaskId, string>();
   const isSmall = plan.tasks.length <= SMALL_RUN;
-  let pending: string[] = [];
+  // Made into lines when they are painted: the window may have another size by then.
+  let pending: ((columns: number) => string[])[] = [];
   let left = 0;
   let list: TaskList | null = null;
   let state: RunState | null = null;
@@ -38,12 +39,14 @@ export function createTtyReporter(plan: Plan, output: Output): Reporter {
   let paintedAt: Instant = -Infinity;
   let frame = 0;
 
-  const addPermanent = (lines: readonly string[]): void => {
-    if (pending.length < MOST_PERMANENT) pending.push(...lines);
+  const addPermanent = (lines: (columns: number) => string[]): void => {
+    if (pending.length < MOST_PERMANENT) pending.push(lines);
     else left += 1;
   };
   const takePermanent = (): string[] => {
-    const lines = left === 0 ? pending : [...pending, moreLine(left, { columns: window.size().columns - 1, palette, run: plan.run })];
+    const columns = window.size().columns - 1;
+    const lines = pending.flatMap((toLines) => toLines(columns));
+    if (left > 0) lines.push(moreLine(left, { columns, palette, run: plan.run }));
     pending = [];
     left = 0;
     return lines;
@@ -69,7 +72,7 @@ export function createTtyReporter(plan: Plan, output: Output): Reporter {
     const task = after.tasks[index];
     if (planned === undefined || task === undefined) return;
     list?.settle(event.task, { outcome: event.outcome, message: whyText(task) });
-    if (isSmall || isFailure(event.outcome)) addPermanent(terminalLines(planned, task, { columns: window.size().columns - 1, palette }));
+    if (isSmall || isFailure(event.outcome)) addPermanent((columns) => terminalLines(planned, task, { columns, palette }));
   };
 
   return {
@@ -85,7 +88,7 @@ export function createTtyReporter(plan: Plan, output: Output): Reporter {
       if (event.type === 'task-settled') settle(event, after);
       if (event.type === 'phase-finished' && isSmall) {
         for (const note of event.result.detail.notes ?? []) {
-          addPermanent([fitLine([{ text: `! ${event.task} ${safeText(note)}`, style: palette.yellow }], window.size().columns - 1)]);
+          addPermanent((columns) => [fitLine([{ text: `! ${event.task} ${safeText(note)}`, style: palette.yellow }], columns)]);
         }
       }
       if (event.type === 'run-cancelling') paint();

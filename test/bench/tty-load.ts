@@ -20,7 +20,7 @@ const { values } = parseArgs({
   options: {
     tasks: { type: 'string', default: '1000' }, parallel: { type: 'string', default: '16' }, 'work-ms': { type: 'string', default: '1000' },
     'line-ms': { type: 'string', default: '100' }, fail: { type: 'string', default: '2' }, hostile: { type: 'boolean', default: false },
-    reporter: { type: 'string', default: 'tty' }, 'stop-after-ms': { type: 'string', default: '0' },
+    reporter: { type: 'string', default: 'tty' },
   },
 });
 const count = Number(values.tasks);
@@ -82,12 +82,12 @@ async function slot(): Promise<void> {
 }
 
 tell(() => story.begin());
-if (Number(values['stop-after-ms']) > 0) {
-  setTimeout(() => {
-    tell(() => story.tell({ type: 'run-cancelling', reason: 'interrupted', message: null }));
-    setTimeout(() => { stopped = true; }, 1500);
-  }, Number(values['stop-after-ms']));
-}
+// Ctrl-C stops as a run does: nothing new, and what runs ends a little later.
+process.once('SIGINT', () => {
+  tell(() => story.tell({ type: 'run-cancelling', reason: 'interrupted', message: null }));
+  next = count;
+  setTimeout(() => { stopped = true; }, 500);
+});
 // The cost of being started is not the cost of watching.
 await sleep(300);
 delay.enable();
