@@ -12,7 +12,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   const run = <T>(command: (args: T) => Promise<number>) => async (args: T): Promise<void> => {
     if (!isCompleting) code = await command(args);
   };
-  const cli = yargs([...argv])
+  // The parser loses a lone dash among positionals.
+  const cli = yargs(argv.map((word) => (word === '-' ? '/dev/stdin' : word)))
     .scriptName('orch')
     .usage('$0 <command>\n\nRuns many headless coding agents at once, each in its own git worktree and branch.')
     .version(version).alias('version', 'v').help().alias('help', 'h')

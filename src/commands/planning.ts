@@ -74,8 +74,9 @@ async function requireManifest(words: readonly string[]): Promise<{ text: string
   const [first = 'tasks.yml', ...more] = words;
   const kinds = await Promise.all([first, ...more].map(kindOf));
   if (kinds.length === 1 && (kinds[0] !== 'prompt' || words.length === 0)) {
-    const text = first === '-' ? await readStdin() : await requireText(first);
-    return { text, manifest: requireParsed(parseManifest(text, { file: first })) };
+    const isStdin = kinds[0] === 'stdin';
+    const text = isStdin ? await readStdin() : await requireText(first);
+    return { text, manifest: requireParsed(parseManifest(text, { file: isStdin ? '-' : first })) };
   }
   const file = [first, ...more].find((_, i) => kinds[i] !== 'prompt');
   if (file !== undefined) {
@@ -86,7 +87,7 @@ async function requireManifest(words: readonly string[]): Promise<{ text: string
 
 /** A word that looks like a manifest is one, so that a misspelt name is an error and not a prompt. */
 async function kindOf(word: string): Promise<'stdin' | 'file' | 'prompt'> {
-  if (word === '-') return 'stdin';
+  if (word === '/dev/stdin') return 'stdin';
   if (/^\S+\.(ya?ml|json)$/i.test(word)) return 'file';
   return await stat(word).then((found) => (found.isFile() ? 'file' : 'prompt'), () => 'prompt');
 }
