@@ -20,7 +20,8 @@ export interface TerminalOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-const UNFINISHED = new RegExp('\u001B(\\[[?0-9;]*)?$');
+const ESC = '\u001B';
+const UNFINISHED = new RegExp(`${ESC}(\\[[?0-9;]*)?$`);
 
 /** True where `runInTerminal` works. */
 export const hasTerminals = process.platform === 'linux';
