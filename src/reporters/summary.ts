@@ -89,13 +89,18 @@ function missingLines(entry: Entry, palette: Palette): string[] {
 }
 
 /** Where the log, the work and the worktree of a task that did not complete are. */
-function evidenceLines({ planned, task }: Entry): string[] {
+function evidenceLines({ planned, task, outcome }: Entry): string[] {
   const { delivery } = task;
   const hasWork = delivery !== null && delivery.filesChanged > 0;
+  const work = hasWork
+    ? [`      ${delivery.ref.startsWith(RESCUE) ? 'saved on' : 'work on '}  ${safeText(delivery.ref.replace(/^refs\/heads\//, ''))}  ${deliveryText(delivery)}`]
+    : [];
+  // There is nothing to look into in a task that was stopped: a resume goes on with it.
+  if (outcome === 'cancelled') return work;
   const commands = [...(task.log === null ? [] : [`orch logs ${planned.id}`]), ...(hasWork ? [`orch diff ${planned.id}`] : [])];
   return [
     ...(task.log === null ? [] : [`      log       ${safeText(task.log)}`]),
-    ...(hasWork ? [`      ${delivery.ref.startsWith(RESCUE) ? 'saved on' : 'work on '}  ${safeText(delivery.ref.replace(/^refs\/heads\//, ''))}  ${deliveryText(delivery)}`] : []),
+    ...work,
     ...(task.worktree === null ? [] : [`      worktree  ${safeText(task.worktree)}`]),
     ...(commands.length === 0 ? [] : [`      next      ${commands.join('  ·  ')}`]),
   ];

@@ -86,6 +86,23 @@ test('interrupted, limited or without a record: the last line says how to go on'
   expect(ended(74)).toBe("The run's record could not be written; when there is room again: orch resume test");
 });
 
+test('what was stopped has a line of its own, and one for what was saved of it', () => {
+  const story = new Story(plan([task('a'), task('b')]));
+  story.begin();
+  for (const [id, delivery] of [['a', { ...DELIVERY, ref: 'refs/orch/rescue/test/a' }], ['b', { ...DELIVERY, filesChanged: 0 }]] as const) {
+    story.start(id);
+    story.finish(id, { ok: false, reason: 'interrupted', retry: 'never', message: 'stopped', detail: { log: '/log', delivery } });
+    story.settle(id, 'cancelled', { reason: 'interrupted', message: 'stopped' });
+  }
+  story.tell({ type: 'run-finished', exitCode: 130 });
+  expect(summary(story, story.now).slice(2, 6)).toEqual([
+    '  ○ a  cancelled (interrupted): stopped',
+    '      saved on  refs/orch/rescue/test/a  3 files +40 −2',
+    '  ○ b  cancelled (interrupted): stopped',
+    '',
+  ]);
+});
+
 test('a thousand of each fit: twenty are listed, failures before what follows from them', () => {
   const story = new Story(plan(Array.from({ length: 3000 }, (_, i) => task(`t${i}`)), { maxParallel: 3000 }));
   story.begin();
