@@ -71,5 +71,5 @@ function overrides(kind: Overrides['kind'], read: (name: SettingName) => unknown
       diagnostics.push(problem(source.at([name]), message, hint));
     }
   }
-  return { kind, source, values: values as OverrideValues };
+  return { kind, source, values };
 }

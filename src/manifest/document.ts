@@ -11,12 +11,14 @@ const MAX_NESTING = 200;
 const MAX_ALIASES = 100;
 const MAX_SYNTAX_ERRORS = 20;
 /** Above this a 5 MB text is punctuation and not prompts; it bounds time and memory. */
-const MAX_LEXEMES = 3_000_000;
+const MAX_LEXEMES = 1_500_000;
 
 /** The values of a text, and where each of them stands. */
 export interface SourceDocument extends Source {
-  /** Maps have no prototype. `undefined` in it = something that could not be read and was complained about. */
+  /** null = the text is empty. Maps have no prototype. `undefined` in it = something that could not be read and was complained about. */
   readonly value: unknown;
+  /** The keys of a map of this document as the text has them; JavaScript would put those that are numbers first. */
+  keysOf(map: object): readonly string[];
   /** The scalar as written, before YAML made a number or a boolean of it; null if it is not a scalar. */
   sourceText(path: Path): string | null;
   /** The `#…` without a space that YAML took for a comment after unquoted text at this path, or null. */
@@ -57,14 +59,13 @@ export function readDocument(text: string, file: string): ReadResult {
     const shown = errors.slice(0, MAX_SYNTAX_ERRORS).map((error) => syntaxProblem(error, text, placeAt(error.pos[0], [])));
     return { document: null, diagnostics: tidy(shown) };
   }
-  if (first === undefined) return failure(problem(start, 'is empty'));
   if (second !== undefined) {
     return failure(problem(placeAt(second.range[0], []), 'a second document begins here, and only one is read', 'remove the `---` line, or use two files'));
   }
   const marks: Marks = new WeakMap();
   const reader = new ValueReader(text, marks, placeAt);
-  const value = reader.root(first.contents);
-  const rootOffset = first.contents?.range?.[0] ?? 0;
+  const value = reader.root(first?.contents ?? null);
+  const rootOffset = first?.contents?.range?.[0] ?? 0;
   return { document: new ReadDocument({ value, marks, rootOffset, placeAt }), diagnostics: reader.diagnostics };
 }
 
@@ -101,6 +102,10 @@ function syntaxProblem(error: YAMLError, text: string, place: Place): Diagnostic
   if (error.code === 'BLOCK_AS_IMPLICIT_KEY') return problem(place, 'a `: ` in unquoted text begins a map', 'put the text in quotes, or use `|` and an indented block');
   if (error.code === 'TAB_AS_INDENT') return problem(place, 'a tab cannot indent', 'use spaces');
   if (error.code === 'BAD_SCALAR_START') return problem(place, `unquoted text cannot begin with ${quoted(text.charAt(error.pos[0]))}`, 'put it in quotes');
+  if (lower.startsWith('missing closing')) return problem(place, 'a quoted text is not closed before here', 'add the closing quote');
+  const lineStart = text.lastIndexOf('\n', error.pos[0] - 1) + 1;
+  if (/^\s*(?:- |\? |[^\s:]+: )*\*/.test(text.slice(lineStart, error.pos[0]))) return problem(place, 'unquoted text cannot begin with "*"', 'put it in quotes');
+  if (error.code === 'UNEXPECTED_TOKEN') return problem(place, lower, 'if this belongs to a text, put the whole text in quotes');
   return problem(place, lower);
 }
 
@@ -123,6 +128,10 @@ class ReadDocument implements SourceDocument {
     const { mark, depth } = this.#mark(path);
     const usesKey = (part === 'key' && depth === path.length) || mark?.valueOffset === undefined;
     return this.#located.placeAt((usesKey ? mark?.keyOffset : mark.valueOffset) ?? this.#located.rootOffset, path);
+  }
+
+  keysOf(map: object): readonly string[] {
+    return [...(this.#located.marks.get(map)?.keys() ?? [])].map(String);
   }
 
   sourceText(path: Path): string | null {
@@ -179,7 +188,7 @@ class ValueReader {
     const offset = node.range?.[0] ?? 0;
     if (isAlias(node)) return this.#alias(node.source, offset, path);
     if (node.tag !== undefined && !/^tag:yaml\.org,2002:(?:str|int|float|bool|null|map|seq)$/.test(node.tag)) {
-      this.#complain(offset, path, `has the tag ${quoted(node.tag)}, and tags are not read`, 'remove it, or put text in quotes');
+      this.#complain(offset, path, `has the tag ${quoted(node.tag.replace('tag:yaml.org,2002:', '!!'))}, and tags are not read`, 'remove it, or put text in quotes');
       return undefined;
     }
     const anchor = (isMap(node) || isSeq(node) || isScalar(node)) && node.anchor !== undefined ? { value: null as unknown, isOpen: true } : null;

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { nearest } from '../lib/nearest.ts';
 import { problem, quoted } from './diagnostic.ts';
 import type { Diagnostic, Path, Source } from './diagnostic.ts';
+import { UNREADABLE } from './schema.ts';
 
 type Issue = z.core.$ZodIssue;
 
@@ -10,7 +11,7 @@ type Issue = z.core.$ZodIssue;
 const LATER: ReadonlySet<string> = new Set(['strategy', 'foreach', 'context', 'merge', 'budget', 'effort', 'escalate', 'cache', 'best-of']);
 
 /** What other programs call our keys. */
-const SYNONYMS: ReadonlyMap<string, string> = new Map([
+export const SYNONYMS: ReadonlyMap<string, string> = new Map([
   ['depends_on', 'needs'], ['depends-on', 'needs'], ['dependsOn', 'needs'], ['dependencies', 'needs'], ['after', 'needs'],
   ['script', 'run'], ['cmd', 'run'], ['shell', 'run'], ['title', 'name'], ['description', 'name'], ['timeout-minutes', 'timeout'],
   ['files', 'paths'], ['jobs', 'max-parallel'], ['parallel', 'max-parallel'], ['test', 'verify'], ['check', 'verify'],
@@ -48,10 +49,11 @@ function oneIssue(issue: Issue, context: IssueContext, base: Path): Diagnostic[]
   }
   if (issue.code === 'invalid_union') {
     // The branch that is wrong only further in, or that took the type and refused the value, is the one that was meant.
-    const meant = issue.errors.find((branch) => branch.every((one) => one.path.length > 0 || one.code !== 'invalid_type') && branch.length > 0);
-    const isGeneral = meant?.every((one) => one.path.length === 0 && one.code === 'invalid_value') ?? true;
-    if (meant !== undefined && !isGeneral) return meant.flatMap((one) => oneIssue(one, context, inner));
+    const isMeant = (branch: readonly Issue[]): boolean => branch.length > 0 && branch.every(({ path, code }) => path.length > 0 || (code !== 'invalid_type' && code !== 'invalid_value'));
+    const meant = issue.errors.find(isMeant);
+    if (meant !== undefined) return meant.flatMap((one) => oneIssue(one, context, inner));
   }
+  if (issue.message === UNREADABLE) return [];
   const [message = '', ...hint] = issue.message.split('; ');
   return [problem(source.at(path), message, hint.length === 0 ? undefined : hint.join('; '))];
 }

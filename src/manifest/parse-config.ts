@@ -29,12 +29,11 @@ function elsewhere(key: string, path: Path): string | undefined {
 
 /** Reads `.orchestrator.yml`. An empty file is an empty configuration. */
 export function parseConfig(text: string, options: { readonly file: string }): ParseConfigResult {
-  const read = readDocument(text.trim() === '' ? '{}' : text, options.file);
+  const read = readDocument(text, options.file);
   if (read.document === null) return { ok: false, diagnostics: read.diagnostics };
   const { document } = read;
   const diagnostics = [...read.diagnostics];
-  // A file of comments only is as good as an empty one.
-  const map = document.value === null ? {} : document.value;
+  const map = document.value ?? {};
   restoreHeadText(document, { ...asMap(map), env: undefined });
   const checked = configSchema.safeParse(map);
   if (!checked.success) diagnostics.push(...issueDiagnostics(checked.error.issues, { source: document, schema: configSchema, path: [], elsewhere }));

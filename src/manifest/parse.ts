@@ -28,7 +28,7 @@ export type ParseResult = { readonly ok: true; readonly manifest: Manifest } | {
 /** Reads a manifest in YAML or JSON, of at most 5 MB. */
 export function parseManifest(text: string, options: { readonly file: string }): ParseResult {
   const read = readDocument(text, options.file);
-  if (read.document === null) return { ok: false, diagnostics: emptyHint(read.diagnostics) };
+  if (read.document === null) return { ok: false, diagnostics: read.diagnostics };
   const { document } = read;
   const diagnostics = [...read.diagnostics];
   const map = asMap(document.value);
@@ -47,10 +47,6 @@ export function parseManifest(text: string, options: { readonly file: string }):
 }
 
 const WHAT_A_MANIFEST_IS = 'write `tasks:` and below it a list of prompts';
-
-function emptyHint(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
-  return diagnostics.map((one) => (one.message === 'is empty' ? { ...one, hint: WHAT_A_MANIFEST_IS } : one));
-}
 
 const CONFIG_ONLY: ReadonlySet<string> = new Set(['worktrees', 'isolation', 'notify']);
 

@@ -9,13 +9,19 @@ import { quoted } from './diagnostic.ts';
 
 type Issue = { readonly input?: unknown };
 
+/** Said of what the document reader has complained about already. */
+export const UNREADABLE = 'could not be read';
+
 function kind(input: unknown): string {
   if (Array.isArray(input)) return 'a list';
   return typeof input === 'object' ? 'a map' : typeof input === 'boolean' ? '`true` or `false`' : `a ${typeof input}`;
 }
 
 /** Says what was expected; scalars that YAML took for a number or a boolean only miss their quotes. */
-const expected = (what: string) => ({ input }: Issue): string => (input === null ? `has no value; write ${what}, or remove the key` : `must be ${what}, not ${kind(input)}`);
+const expected = (what: string) => ({ input }: Issue): string => {
+  if (input === undefined) return UNREADABLE;
+  return input === null ? `has no value; write ${what}, or remove the key` : `must be ${what}, not ${kind(input)}`;
+};
 const notText = ({ input }: Issue): string =>
   ['number', 'boolean'].includes(typeof input) ? `must be text, not ${kind(input)}; put it in quotes: "${String(input)}"` : expected('text')({ input });
 
@@ -32,7 +38,7 @@ const oneOrMore = z
   .transform((value): readonly string[] => (typeof value === 'string' ? [value] : value));
 
 function notDuration({ input }: Issue): string {
-  if (/^\d+$/.test(String(input))) return `needs a unit; write \`${String(input)}m\` for minutes or \`${String(input)}s\` for seconds`;
+  if ((typeof input === 'number' || typeof input === 'string') && /^\d+$/.test(String(input))) return `needs a unit; write \`${String(input)}m\` for minutes or \`${String(input)}s\` for seconds`;
   if (typeof input !== 'string') return expected('a duration such as `90s`, `20m` or `1h30m`')({ input });
   return `${quoted(input)} is not a duration; write for example \`90s\`, \`20m\` or \`1h30m\``;
 }
@@ -57,14 +63,12 @@ function whole(least: number, most = 1_000_000) {
 
 const flag = z.boolean({ error: expected('`true` or `false`') });
 
+const notOneOf = (names: readonly string[]) => ({ input }: Issue): string => {
+  const meant = typeof input === 'string' ? nearest(input, names) : undefined;
+  return `must be one of ${names.map((name) => `\`${name}\``).join(', ')}${meant === undefined ? '' : `; did you mean \`${meant}\`?`}`;
+};
 function oneOf<const T extends readonly [string, ...string[]]>(names: T) {
-  const all = names.map((name) => `\`${name}\``).join(', ');
-  return z.enum(names, {
-    error: ({ input }: Issue) => {
-      const meant = typeof input === 'string' ? nearest(input, names) : undefined;
-      return `must be one of ${all}${meant === undefined ? '' : `; did you mean \`${meant}\`?`}`;
-    },
-  });
+  return z.enum(names, { error: notOneOf(names) });
 }
 
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
@@ -87,15 +91,16 @@ const inside = z
 
 export const RETRY_ON = ['timeout', 'verify', 'agent'] as const;
 const retryOn = z
-  .union([oneOf(RETRY_ON), z.array(oneOf(RETRY_ON))], { error: expected('`timeout`, `verify`, `agent` or a list of them') })
+  .union([oneOf(RETRY_ON), z.array(oneOf(RETRY_ON))], { error: notOneOf(RETRY_ON) })
   .transform((value): readonly (typeof RETRY_ON)[number][] => (typeof value === 'string' ? [value] : value));
 
 const notIdleTimeout = ({ input }: Issue): string => (typeof input === 'number' ? notDuration({ input }) : expected('a duration such as `10m`, or `off`')({ input }));
 const idleTimeout = z.union([z.literal('off'), duration(false)], { error: notIdleTimeout }).transform((value) => (value === 'off' ? null : value));
 
+const NOT_MAX_FAIL = 'must be a number from 1, or a percentage from `1%` to `100%`';
 /** `N` or `N%` → plan.ts' MaxFail. */
 const maxFail = z
-  .union([whole(1), z.string().regex(/^(?:[1-9]\d?|100)%$/)], { error: () => 'must be a number from 1, or a percentage from `1%` to `100%`' })
+  .union([whole(1), z.string().regex(/^(?:[1-9]\d?|100)%$/, { error: NOT_MAX_FAIL })], { error: () => NOT_MAX_FAIL })
   .transform((value) =>
     typeof value === 'number' ? ({ kind: 'count', count: value } as const) : ({ kind: 'percent', percent: Number.parseInt(value, 10) } as const),
   );

@@ -1,9 +1,10 @@
 // The tasks of a manifest: from a map or a list to definitions with unique ids, each validated on its own.
+import { nearest } from '../lib/nearest.ts';
 import { ID, ID_RULE, foldId, refProblem, slug } from '../lib/slug.ts';
 import { formatPath, problem, quoted } from './diagnostic.ts';
 import type { Diagnostic, Path } from './diagnostic.ts';
 import type { SourceDocument } from './document.ts';
-import { issueDiagnostics } from './issues.ts';
+import { SYNONYMS, issueDiagnostics } from './issues.ts';
 import { listedTaskSchema, taskSchema } from './schema.ts';
 import type { TaskFields } from './schema.ts';
 import { asMap, needsIn, restoreEnvText } from './values.ts';
@@ -53,7 +54,7 @@ export function readTasks(document: SourceDocument, diagnostics: Diagnostic[]): 
   const raws = Array.isArray(tasks)
     ? tasks.map((task, index) => readListed(task, ['tasks', index], reading))
     : map !== null
-      ? Object.entries(map).map(([id, task]) => readTask(task, { path: ['tasks', id], id }, reading))
+      ? document.keysOf(map).map((id) => readTask(map[id], { path: ['tasks', id], id }, reading))
       : null;
   if (raws === null || raws.length === 0) {
     diagnostics.push(problem(document.at(['tasks']), raws === null && tasks !== null ? 'must be a map of ids to tasks, or a list of tasks' : 'there are no tasks', 'write a list of prompts, one per line, each after `- `'));
@@ -116,9 +117,14 @@ function checkOneWork(map: Record<string, unknown>, path: Path, { document, diag
   const [first, second] = present;
   if (second !== undefined) {
     diagnostics.push(problem(document.at([...path, second], 'key'), `a task has either \`${first}\` or \`${second}\`, not both`, 'remove one of them, or make two tasks'));
-  } else if (first === undefined && path[0] === 'tasks' && !hasDefaultWork) {
+  } else if (first === undefined && path[0] === 'tasks' && !hasDefaultWork && !hasMisspelt(map)) {
     diagnostics.push(problem(document.at(path), 'has nothing to do', 'write `prompt: …`, `prompt-file: …` or `run: …`'));
   }
+}
+
+/** `promt` is complained about as an unknown key, which says enough. */
+function hasMisspelt(map: Record<string, unknown>): boolean {
+  return Object.keys(map).some((key) => !(key in listedTaskSchema.shape) && (nearest(key, WORK) !== undefined || SYNONYMS.get(key) === 'run'));
 }
 
 function checkRunFields(map: Record<string, unknown>, path: Path, { document, diagnostics }: Reading): void {
@@ -155,7 +161,7 @@ function withIds(raws: readonly Raw[], reading: Reading): TaskDraft[] {
 }
 
 function checkId(id: string, path: Path, { document, diagnostics }: Reading): void {
-  const flaw = ID.test(id) ? refProblem(id) : `is not ${ID_RULE}`;
+  const flaw = ID.test(id) ? refProblem(id) : `must be ${ID_RULE}`;
   if (flaw === null) return;
   const instead = slug(id, 64);
   const place = document.at(path, typeof path[1] === 'number' ? 'value' : 'key');
