@@ -66,10 +66,11 @@ async function runsToClean(repo: Repository, wanted: string | undefined): Promis
 
 async function findLeftovers(repo: Repository, run: RunId, force: boolean): Promise<Leftovers> {
   const plan = await loadRun(repo.commonDir, run).then((loaded) => loaded.plan, () => null);
-  const present = (await listWorkspaces(repo, run)).filter(({ isPresent }) => isPresent);
-  const dirty = await Promise.all(present.map(async ({ workspace }) => !force && (await isUnsaved(workspace.path))));
-  const worktrees = present.filter((_, i) => dirty[i] !== true);
   const branches = await listBranches(repo, run);
+  // A worktree whose folder was deleted by hand still holds its branch.
+  const present = (await listWorkspaces(repo, run)).filter(({ workspace, isPresent }) => isPresent || branches.some(({ worktree }) => worktree === workspace.path));
+  const dirty = await Promise.all(present.map(async ({ workspace, isPresent }) => isPresent && !force && (await isUnsaved(workspace.path))));
+  const worktrees = present.filter((_, i) => dirty[i] !== true);
   const merged = await mergedRefs(repo, plan?.target ?? 'HEAD', plan?.base.sha ?? null);
   const removable = branches.filter(({ ref }) => force || merged.has(ref));
   const kept = [
@@ -137,7 +138,7 @@ async function clean(repo: Repository, leftovers: Leftovers, force: boolean): Pr
   const rest = now.filter(({ ref }) => !merged.deleted.includes(ref));
   const empty = await deleteBranches(repo, { branches: rest, mergedInto: plan?.base.sha ?? null, isForced: force });
   for (const [ref, why] of empty.kept) note(`kept ${ref.replace('refs/heads/', '')}: ${why}`);
-  const isAllGone = empty.kept.length === 0 && removed === worktrees.length;
+  const isAllGone = leftovers.kept.length === 0 && empty.kept.length === 0 && removed === worktrees.length;
   if (hasRecords && isAllGone) await removeRun(repo.commonDir, run);
   if (isAllGone) for (const { workspace } of await listWorkspaces(repo, run)) await forgetWorkspace(repo, workspace);
   note(`${run}: ${plural(removed, 'worktree')} and ${plural(merged.deleted.length + empty.deleted.length, 'branch').replace('branchs', 'branches')} removed${hasRecords && isAllGone ? ', and its records' : ''}`);

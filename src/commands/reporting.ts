@@ -28,7 +28,12 @@ export function requireReporters(flags: ReportingFlags): readonly Wanted[] {
   if (flags.json === true && !wanted.some(({ kind, file }) => kind === 'json' && file === null)) wanted.push({ kind: 'json', file: null });
   if (wanted.some(({ kind, file }) => kind !== 'json' && file === null)) return wanted;
   // NDJSON alone still deserves a narration, on the other stream.
-  return [...wanted, { kind: process.stderr.isTTY && process.env['CI'] === undefined ? 'tty' : 'plain', file: null }];
+  return [...wanted, { kind: isLiveTerminal() ? 'tty' : 'plain', file: null }];
+}
+
+/** A dumb terminal cannot move its cursor, and a CI log is read later. */
+function isLiveTerminal(): boolean {
+  return process.stderr.isTTY && process.env['TERM'] !== 'dumb' && !process.env['CI'];
 }
 
 function requireReporter(text: string): Wanted {
@@ -47,7 +52,7 @@ export function createReporting(wanted: readonly Wanted[], plan: Plan, color: bo
       const { output, close } = fileOutput(file);
       const reporter = kind === 'json' ? createJsonReporter(output) : createPlainReporter(plan, output);
       // A file is not a stream of ours that two could fight over.
-      return { onEvent: (e, s) => reporter.onEvent(e, s), ...(reporter.onOutput === undefined ? {} : { onOutput: (o) => reporter.onOutput?.(o) }), close: async () => { await reporter.close(); await close(); } };
+      return { onEvent: (e, s) => reporter.onEvent(e, s), ...(reporter.onOutput === undefined ? {} : { onOutput: (o) => reporter.onOutput?.(o) }), ...(reporter.onTick === undefined ? {} : { onTick: (now) => reporter.onTick?.(now) }), close: async () => { await reporter.close(); await close(); } };
     }
     if (kind === 'json') return createJsonReporter(outputOf(process.stdout, color));
     return kind === 'tty' ? createTtyReporter(plan, outputOf(process.stderr, color)) : createPlainReporter(plan, outputOf(process.stderr, color));
