@@ -2,6 +2,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatDiagnostics } from '../../../src/manifest/diagnostic.ts';
+import { readDocument } from '../../../src/manifest/document.ts';
 import { parseManifest } from '../../../src/manifest/parse.ts';
 import type { Manifest } from '../../../src/manifest/parse.ts';
 import { manifestOfPrompts } from '../../../src/manifest/prompts.ts';
@@ -62,6 +63,11 @@ describe('values', () => {
     expect(ids('tasks: { constructor: x, tostring: y, valueof: z }')).toEqual(['constructor', 'tostring', 'valueof']);
     expect(complaints('tasks: { a: { run: x, needs: constructor } }')).toContain('there is no task "constructor"');
     expect(complaints('constructor: 1\ntoString: 2\ntasks: [x]')).toContain('unknown key "constructor"');
+  });
+  it('reads maps that have no prototype', () => {
+    const { document } = readDocument('a: { b: [{ c: 1 }] }', 't');
+    const a = (document?.value as { a: { b: object[] } }).a;
+    expect([document?.value, a, a.b[0]].map((map) => Object.getPrototypeOf(map) as unknown)).toEqual([null, null, null]);
   });
   it('reads JSON, tabs and escapes included, and a byte order mark', () => {
     expect(parsed('\ufeff{\n\t"tasks": [\n\t\t"a \\ud83d\\ude42 \\/ b"\n\t]\n}').tasks[0]?.fields.prompt).toBe('a 🙂 / b');
