@@ -84,11 +84,15 @@ function compose(text: string, lines: LineCounter): Composed {
   const composer = new Composer({ prettyErrors: false, uniqueKeys: false, schema: 'core', resolveKnownTags: false, merge: false, logLevel: 'silent' });
   const documents: Document.Parsed[] = [];
   let lexemes = 0;
+  let errors = 0;
   for (const lexeme of new Lexer().lex(text)) {
-    for (const token of parser.next(lexeme)) documents.push(...composer.next(token));
+    for (const token of parser.next(lexeme)) {
+      if (token.type === 'error') errors += 1;
+      documents.push(...composer.next(token));
+    }
     lexemes += 1;
     if (parser.stack.length > MAX_NESTING) return { ok: false, offset: parser.offset, message: 'is nested too deeply here' };
-    if (lexemes > MAX_LEXEMES || documents.length > 1) break;
+    if (lexemes > MAX_LEXEMES || documents.length > 1 || errors > MAX_SYNTAX_ERRORS) break;
   }
   if (lexemes > MAX_LEXEMES) return { ok: false, offset: parser.offset, message: 'has too many elements', hint: 'use several manifests' };
   for (const token of parser.end()) documents.push(...composer.next(token));

@@ -133,8 +133,7 @@ const { prompt: _p, 'prompt-file': _f, run: _r, name: _n, needs: _d, ...sharedSh
 
 const mapOf = expected('a map');
 export const taskSchema = z.strictObject(taskShape, { error: mapOf });
-const listedTaskSchema = z.strictObject({ id: z.string({ error: notText }).describe('Default: a slug of the name or the prompt.').optional(), ...taskShape }, { error: mapOf });
-export { listedTaskSchema };
+export const listedTaskSchema = z.strictObject({ id: z.string({ error: notText }).describe('Default: a slug of the name or the prompt.').optional(), ...taskShape }, { error: mapOf });
 
 const agentSchema = z.strictObject(
   {

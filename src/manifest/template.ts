@@ -15,9 +15,6 @@ export interface TemplateProblem {
 
 export type Rendered = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly problems: readonly TemplateProblem[] };
 
-/** Fields of a task in which `${{ }}` is read; everywhere else it is refused. */
-export const TEMPLATED: ReadonlySet<string> = new Set(['prompt', 'prompt-file', 'run', 'setup', 'verify', 'env', 'name', 'args', 'paths', 'concurrency']);
-
 /** Names that have a meaning where it does not apply yet. */
 const ONLY_IN: ReadonlyMap<string, string> = new Map([
   ['matrix', 'only in a task with `strategy.matrix`, which this version does not support'],

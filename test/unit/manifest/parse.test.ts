@@ -2,6 +2,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatDiagnostics } from '../../../src/manifest/diagnostic.ts';
+import { readDocument } from '../../../src/manifest/document.ts';
 import { parseManifest } from '../../../src/manifest/parse.ts';
 import type { Manifest } from '../../../src/manifest/parse.ts';
 import { manifestOfPrompts } from '../../../src/manifest/prompts.ts';
@@ -63,6 +64,11 @@ describe('values', () => {
     expect(complaints('tasks: { a: { run: x, needs: constructor } }')).toContain('there is no task "constructor"');
     expect(complaints('constructor: 1\ntoString: 2\ntasks: [x]')).toContain('unknown key "constructor"');
   });
+  it('reads maps that have no prototype', () => {
+    const { document } = readDocument('a: { b: [{ c: 1 }] }', 't');
+    const value = document?.value as { a: { b: object[] } };
+    expect([value, value.a, value.a.b[0]].map((map) => Object.getPrototypeOf(map) as unknown)).toEqual([null, null, null]);
+  });
   it('reads JSON, tabs and escapes included, and a byte order mark', () => {
     expect(parsed('\ufeff{\n\t"tasks": [\n\t\t"a \\ud83d\\ude42 \\/ b"\n\t]\n}').tasks[0]?.fields.prompt).toBe('a 🙂 / b');
   });
@@ -89,6 +95,8 @@ describe('hostile texts', () => {
     ['keys', '? '.repeat(500_000), 'nested too deeply'],
     ['aliases', `a: &a [x,x]\nb: &b [${'*a,'.repeat(150)}]\ntasks: [x]`, 'alias number 101'],
     ['size', `tasks:\n  - ${'é'.repeat(2_700_000)}`, 'at most 5 MB'],
+    ['errors', "'\n".repeat(2_500_000), 'unexpected'],
+    ['elements', `tasks: [${'a,'.repeat(2_000_000)}]`, 'too many elements'],
     ['100 MB', 'x'.repeat(100_000_000), 'at most 5 MB'],
   ])('refuses too many %s', (_, text, message) => {
     expect(complaints(text)).toContain(message);

@@ -13,6 +13,7 @@ function task(id: string, given: Partial<PlannedTask>): PlannedTask {
   };
 }
 const plan = (...tasks: [string, Partial<PlannedTask>][]) => ({ tasks: tasks.map(([id, given]) => task(id, given)) });
+const pairs = (made: { readonly tasks: readonly PlannedTask[] }) => overlaps(made).pairs.map((one) => one.tasks.join('+'));
 
 describe('waves', () => {
   it('are the order of work', () => {
@@ -36,7 +37,6 @@ describe('dependentsOf', () => {
 });
 
 describe('overlaps', () => {
-  const pairs = (made: { readonly tasks: readonly PlannedTask[] }) => overlaps(made).pairs.map((one) => one.tasks.join('+'));
   it.each([
     [['src/**'], ['src/a/b.ts'], true], [['src/**'], ['docs/**'], false], [['src/a/**'], ['src/ab/**'], false], [['**'], ['x'], true], [['src'], ['src/a.ts'], true],
     [['src/*.ts'], ['src/*.md'], false], [['src/*.ts'], ['src/a*.ts'], true], [['src/*.ts'], ['src/a/b.ts'], false], [['src/*.ts'], ['src/a.ts'], true], [['a.ts'], ['a.ts'], true],
@@ -48,6 +48,7 @@ describe('overlaps', () => {
   it('are none between tasks that wait for each other, however indirectly', () => {
     const paths = ['src/**'];
     expect(pairs(plan(['a', { paths }], ['b', { needs: ['a'] }], ['c', { paths, needs: ['b'] }], ['d', { paths }], ['e', {}]))).toEqual(['a+d', 'c+d']);
+    expect(pairs(plan(['a', { paths, needs: ['b'] }], ['b', { paths }]))).toEqual([]);
   });
   it('are cut, and say so', () => {
     const made = plan(...Array.from({ length: 100 }, (_, index): [string, Partial<PlannedTask>] => [`t${index}`, { paths: ['**'] }]));
