@@ -1,6 +1,6 @@
 // "Did you mean …?": the candidate that a person most likely meant. Pure.
 
-/** The nearest candidate, or undefined if none is near enough. Case, `-`, `_` and spaces do not count. */
+/** The nearest candidate, or undefined if none is near enough. Case, `-`, `_` and spaces do not count; a beginning is near. */
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
   const wanted = plain(name);
   const limit = Math.max(1, Math.floor(wanted.length / 3));
@@ -8,6 +8,7 @@ export function nearest(name: string, candidates: Iterable<string>): string | un
   let bestDistance = limit + 1;
   for (const candidate of candidates) {
     const have = plain(candidate);
+    if (wanted.length >= 3 && have.startsWith(wanted) && have !== wanted && bestDistance > 1) [best, bestDistance] = [candidate, 1];
     if (Math.abs(have.length - wanted.length) >= bestDistance) continue;
     const distance = editDistance(wanted, have, bestDistance);
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];

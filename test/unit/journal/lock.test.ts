@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { acquire, loadHolder } from '../../../src/journal/lock.ts';
@@ -140,6 +140,13 @@ test('a number that was chosen too late is given back: below a lock, at or below
     expect(readdirSync(dir).sort()).toEqual(['content', name, 'lock.2'].sort());
     expect(readFileSync(path.join(dir, name), 'utf8')).toBe('theirs');
   }
+});
+
+test('a lock appears whole: it is the file that was written before', async () => {
+  const dir = temporaryDir();
+  writeFileSync(path.join(dir, 'content'), 'mine');
+  expect(await publishLock({ dir, epoch: 1, content: path.join(dir, 'content') })).toBe(true);
+  expect(statSync(path.join(dir, 'lock.1')).ino).toBe(statSync(path.join(dir, 'content')).ino);
 });
 
 test('a folder that cannot hold a lock is exit 74', async () => {
