@@ -7,7 +7,7 @@ import { JournalError, errnoOf, messageOf } from './journal-error.ts';
 import { MAX_LINE_BYTES, encodeLine } from './line.ts';
 import { loadJournal, loadStamp } from './load.ts';
 import type { LoadedJournal } from './load.ts';
-import { lockFile } from './lock.ts';
+import { lockFile } from './lock-files.ts';
 import { repairTail } from './repair.ts';
 import type { RepairedTail } from './repair.ts';
 import { FORMAT, segmentFile } from './segment.ts';

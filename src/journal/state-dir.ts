@@ -21,7 +21,9 @@ export async function requireWritable(commonDir: string): Promise<void> {
 
 /** Throws `no-space` (exit 74) unless the disk of `dir` has this many bytes left for ordinary users. */
 export async function requireSpace(dir: string, bytes: number): Promise<void> {
-  const { bavail, bsize } = await statfs(dir);
+  const { bavail, bsize } = await statfs(dir).catch((error: unknown) => {
+    throw notWritable(dir, error);
+  });
   const free = bavail * bsize;
   if (free >= bytes) return;
   throw new OrchError({

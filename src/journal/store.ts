@@ -9,6 +9,7 @@ import { makeDirs, syncDirectory, writeSynced } from './durable.ts';
 import { corrupt, errnoOf, newer, unreadable } from './journal-error.ts';
 import { loadJournal } from './load.ts';
 import type { LoadedJournal } from './load.ts';
+import { ignoreMissing } from './lock-files.ts';
 import { loadHolder } from './lock.ts';
 import { runPaths, runsDir, stateDir } from './run-paths.ts';
 import type { AttemptPaths, RunPaths } from './run-paths.ts';
@@ -172,10 +173,6 @@ function inUse(run: RunId, pid: number, host: string): OrchError {
 
 async function isThere(file: string): Promise<boolean> {
   return await access(file).then(() => true, () => false);
-}
-
-function ignoreMissing(error: unknown): void {
-  if (errnoOf(error) !== 'ENOENT') throw error;
 }
 
 function sha256(data: string | Buffer): string {

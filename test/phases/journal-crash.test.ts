@@ -1,6 +1,6 @@
 // The journal and its lock against real kills, races, stops and full disks.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -23,8 +23,8 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-// A file system of one megabyte, in a mount namespace of its own; not every machine lets its users do this.
-const withSmallDisk = (dir: string): string[] => ['unshare', '--user', '--map-root-user', '--mount', 'sh', '-c', `mount -t tmpfs -o size=1m none '${dir}' && "$@"; cp -r '${dir}/.' '${dir}.copy' 2>/dev/null`, 'sh'];
+// A file system of one megabyte, in a mount namespace of its own, copied at the end; not every machine lets its users do this.
+const withSmallDisk = (dir: string): string[] => ['unshare', '--user', '--map-root-user', '--mount', 'sh', '-c', `mount -t tmpfs -o size=1m none '${dir}/disk' && "$@"; cp -r '${dir}/disk' '${dir}/copy'`, 'sh'];
 const canMount = ((): boolean => {
   try {
     execFileSync('unshare', ['--user', '--map-root-user', '--mount', 'mount', '-t', 'tmpfs', 'none', os.tmpdir()], { stdio: 'ignore' });
@@ -135,12 +135,12 @@ test.runIf(canMount)('a run taken over by force while its writer writes: the wri
 
 test.runIf(canMount)('a disk that fills up: exit 74, and exactly what was acknowledged is there', async () => {
   const dir = temporaryDir();
-  const child = startChild(program, ['write', dir], withSmallDisk(dir));
+  mkdirSync(path.join(dir, 'disk'));
+  const child = startChild(program, ['write', path.join(dir, 'disk')], withSmallDisk(dir));
   const lines = await child.rest();
   expect(lines.at(-1)).toBe('failed ENOSPC 74');
   expect(lastAcked(lines)).toBeGreaterThan(500);
-  const { events, torn } = await loadJournal(`${dir}.copy`);
-  rmSync(`${dir}.copy`, { recursive: true });
+  const { events, torn } = await loadJournal(path.join(dir, 'copy'));
   expect(events).toHaveLength(lastAcked(lines));
   expect(torn).toEqual([]);
 });

@@ -16,7 +16,16 @@ const [mode, dir = ''] = process.argv.slice(2);
 
 /** Synchronous, so that what was said is said even if the process is killed right after. */
 function say(...words: readonly (string | number)[]): void {
-  writeSync(1, `${words.join(' ')}\n`);
+  let rest = Buffer.from(`${words.join(' ')}\n`);
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(1, rest));
+    } catch (error) {
+      // The pipe is full and does not block: wait for its reader.
+      if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+  }
 }
 
 /** Appends from several producers at once for ever; says each sequence number once it is acknowledged. */

@@ -34,7 +34,7 @@ test('an upper-case checksum is refused, though it names the same number', () =>
 test('lines of any length come whole and with their offset, whatever the size of the reads', async () => {
   const dir = mkdtempSync(path.join(os.tmpdir(), 'orch-lines-'));
   const file = path.join(dir, 'lines');
-  const lengths = [0, 1, 1024 * 1024 - 1, 1024 * 1024, 3 * 1024 * 1024 + 5, 0, 0, 17, MAX_LINE_BYTES + 10, 4];
+  const lengths = [0, 1, 1024 * 1024 - 1, 1024 * 1024, 3 * 1024 * 1024 + 5, 0, 0, 17, 2 * MAX_LINE_BYTES + 10, 4];
   writeFileSync(file, `${lengths.map((length, index) => String(index).repeat(length)).join('\n')}\nrest`);
   const seen: { length: number | null; byte: number; line: number }[] = [];
   const end = await forEachLine(file, (bytes, line, byte) => {

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { acquire, loadHolder } from '../../../src/journal/lock.ts';
 import type { Holder } from '../../../src/journal/lock.ts';
+import { publishLock } from '../../../src/journal/lock-files.ts';
 import { loadIdentity, loadLiveness } from '../../../src/journal/process-identity.ts';
 import { temporaryDir } from './sample.ts';
 
@@ -127,6 +128,25 @@ test('temporary files of killed processes go with the next lock; names that only
   await using lock = await acquire({ dir });
   expect(lock.epoch).toBe(1);
   expect(readdirSync(dir).sort()).toEqual(['lock.-1', 'lock.01', 'lock.1', 'lock.bak']);
+});
+
+test('a number that was chosen too late is given back: below a lock, at or below a journal, or taken', async () => {
+  for (const [name, epoch] of [['lock.5', 3], ['lock.5', 4], ['journal.3.ndjson', 3], ['journal.9.ndjson', 3], ['lock.3', 3]] as const) {
+    const dir = temporaryDir();
+    writeFileSync(path.join(dir, 'content'), 'mine');
+    writeFileSync(path.join(dir, name), 'theirs');
+    writeFileSync(path.join(dir, 'lock.2'), 'old');
+    expect(await publishLock({ dir, epoch, content: path.join(dir, 'content') })).toBe(false);
+    expect(readdirSync(dir).sort()).toEqual(['content', name, 'lock.2'].sort());
+    expect(readFileSync(path.join(dir, name), 'utf8')).toBe('theirs');
+  }
+});
+
+test('a lock appears whole: it is the file that was written before', async () => {
+  const dir = temporaryDir();
+  writeFileSync(path.join(dir, 'content'), 'mine');
+  expect(await publishLock({ dir, epoch: 1, content: path.join(dir, 'content') })).toBe(true);
+  expect(statSync(path.join(dir, 'lock.1')).ino).toBe(statSync(path.join(dir, 'content')).ino);
 });
 
 test('a folder that cannot hold a lock is exit 74', async () => {

@@ -181,5 +181,6 @@ test('a folder that cannot be written is exit 74, before anything is there', asy
 test('too little room is exit 74, with both numbers', async () => {
   const dir = temporaryDir();
   await requireSpace(dir, 1);
+  expect(await codeOf(requireSpace(path.join(dir, 'absent'), 1))).toMatchObject({ code: 'state-not-writable', exitCode: 74 });
   expect(await codeOf(requireSpace(dir, 2 ** 60))).toMatchObject({ code: 'no-space', exitCode: 74, message: expect.stringMatching(/\d+ MiB are free, 1099511627776 MiB are needed/) as string });
 });
