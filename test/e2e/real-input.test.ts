@@ -24,7 +24,7 @@ const idOf = (i: number): string => `minify-${String(i).padStart(2, '0')}`;
 /** Fills the repository with copies of real packages, a commit each, until it is large enough; returns the directories. */
 function fill(): void {
   const present = PACKAGES.filter((name) => readdirSync(modules).includes(name));
-  for (let round = 0; Number(project.git('ls-files').split('\n').length) < 5000; round += 1) {
+  for (let round = 0; project.git('ls-files').split('\n').length < 5000; round += 1) {
     for (const name of present) {
       cpSync(path.join(modules, name), path.join(project.path, `vendor-${round}`, name), { recursive: true, filter: (file) => !/\.(node|map)$|node_modules\/.*node_modules/.test(file) });
       project.commit(`Add ${name} (${round})`);

@@ -68,9 +68,9 @@ function repoAt(home: string, folder: string): TestRepo {
 export function writeFiles(folder: string, files: Files): void {
   for (const [name, spec] of Object.entries(files)) {
     const file = path.join(folder, name);
+    makeFolder(folder, path.dirname(name));
     rmSync(file, { recursive: true, force: true });
     if (spec === null) continue;
-    mkdirSync(path.dirname(file), { recursive: true });
     if (typeof spec === 'string' || Buffer.isBuffer(spec)) writeFileSync(file, spec);
     else if ('link' in spec) symlinkSync(spec.link, file);
     else {
@@ -78,6 +78,20 @@ export function writeFiles(folder: string, files: Files): void {
       chmodSync(file, 0o755);
     }
   }
+}
+
+/** Makes folders, in the place of files and links that are in the way. */
+function makeFolder(root: string, relative: string): void {
+  if (relative === '.' || relative === '') {
+    mkdirSync(root, { recursive: true });
+    return;
+  }
+  makeFolder(root, path.dirname(relative));
+  const at = path.join(root, relative);
+  const info = lstatSync(at, { throwIfNoEntry: false });
+  if (info?.isDirectory() === true) return;
+  rmSync(at, { force: true });
+  mkdirSync(at);
 }
 
 /** Runs git in a folder; throws with what it said when it fails. */

@@ -43,8 +43,10 @@ export async function mergeHeads(admin: string): Promise<Sha[]> {
 
 /** The commit that HEAD was on last, by its reflog: for a branch that was deleted under it. */
 export async function lastHead(admin: string): Promise<Sha | null> {
-  const lines = ((await textOf(path.join(admin, 'logs', 'HEAD'))) ?? '').trimEnd().split('\n');
-  return /^[0-9a-f]+ ([0-9a-f]{40,64}) /.exec(lines.at(-1) ?? '')?.[1] ?? null;
+  const lines = ((await textOf(path.join(admin, 'logs', 'HEAD'))) ?? '').trimEnd().split('\n').toReversed();
+  // Deleting the branch is an entry too, to nothing.
+  const commits = lines.flatMap((line) => /^([0-9a-f]{40,64}) ([0-9a-f]{40,64}) /.exec(line)?.slice(1).toReversed() ?? []);
+  return commits.find((sha) => !/^0+$/.test(sha)) ?? null;
 }
 
 /** Stashes whose message names this branch. The list of stashes is one for the whole repository. */

@@ -1,6 +1,6 @@
 // Saves what an agent left: first on a reference, then told. Never by discovering a repository from the worktree, never
 // with the agent's own index, and never in the user's checkout.
-import { realpath, rename, rm } from 'node:fs/promises';
+import { mkdir, realpath, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Sha } from '../../plan/plan.ts';
 import type { Collected, Finding } from '../effects.ts';
@@ -52,6 +52,7 @@ async function isUnchanged(context: Context, live: Live, state: AgentState): Pro
     realKindAt(place.path),
   ]);
   if (tip !== known.head || kind !== 'folder' || gitFile !== `gitdir: ${live.admin}\n` || stashes.some((sha) => !live.stashes.has(sha))) return false;
+  for (const folder of known.submodules) if ((await kindAt(path.join(place.path, readable(folder), '.git'))) !== 'missing') return false;
   if (isPristine({ tree: place.path, index: place.index, objectFormat: context.repo.objectFormat, carried: live.carried })) return true;
   const changes = await changesSince(context, { tree: place.path, index: place.index });
   return changes.every((change) => change.tag === '?' && live.carried.has(change.path));
@@ -104,6 +105,7 @@ async function captureOnce(context: Context, live: Live, how: Capture): Promise<
   if (kind !== 'folder') return captureLost(context, live, { where, findings, kind });
 
   const tracked = await trackedNow(context, live, where);
+  await mkdir(path.join(context.home, 'tmp'), { recursive: true });
   const index = path.join(context.home, 'tmp', `index-${live.place.id}-${Math.random().toString(36).slice(2)}`);
   try {
     const files = await context.heavy(() => snapshot(context, {
@@ -122,11 +124,12 @@ async function captureOnce(context: Context, live: Live, how: Capture): Promise<
 
     await repairLinks(live.place, live.admin, live.workspace.branch);
     if (onBranch && (saved.head !== where.tip || tracked !== null)) await giveIndex(live, index);
+    await mkdir(live.place.records, { recursive: true });
     await rename(index, live.place.index);
     const collected = await deliveryOf(context, live.workspace.start, { ...saved, findings });
     for (const sha of stashes) live.stashes.add(sha);
     const isSettled = onBranch && inside.findings.length === 0;
-    live.known = isSettled ? { head: saved.head, indexStamp: await stampOf(path.join(live.admin, 'index')), collected } : null;
+    live.known = isSettled ? { head: saved.head, indexStamp: await stampOf(path.join(live.admin, 'index')), collected, submodules: files.submodules } : null;
     return { collected, keep: inside.keep };
   } finally {
     await rm(index, { force: true });

@@ -66,7 +66,7 @@ export async function openContext(init: { repo: Repository; root: string; hasOwn
       const { cwd, env } = prepare({});
       const args = ['commit-tree', tree, ...parents.flatMap((parent) => ['-p', parent])];
       const dates = date === undefined ? {} : { GIT_AUTHOR_DATE: date, GIT_COMMITTER_DATE: date };
-      const out = await requireGit(args, { cwd, env: { ...env, ...(await identity), ...dates }, input: message.trim() === '' ? 'orch\n' : message });
+      const out = await requireGit(args, { cwd, env: { ...env, ...(await identity), ...dates }, input: `${message.trim() || 'orch'}\n` });
       return out.toString().trim();
     },
   };

@@ -71,7 +71,7 @@ async function make(maker: Maker, making: Making): Promise<CreateResult> {
   const workspace: Workspace = { run: request.run, task: request.task, attempt: request.attempt, branch: request.branch, path: place.path, start };
   making.remember({
     workspace, place, admin, carried: new Set(carried.paths), stashes: new Set(stashes),
-    known: { head: start, indexStamp: await stampOf(path.join(admin, 'index')), collected: untouched(workspace) },
+    known: { head: start, indexStamp: await stampOf(path.join(admin, 'index')), collected: untouched(workspace), submodules: template.submodules },
   });
   return { ok: true, workspace, notes: [...notes, ...carried.notes, ...submoduleNotes(template)] };
 }

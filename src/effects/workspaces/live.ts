@@ -9,6 +9,8 @@ export interface Known {
   readonly head: Sha;
   readonly indexStamp: string;
   readonly collected: Collected;
+  /** Paths (latin1) of submodules: what happens in one is not seen from outside. */
+  readonly submodules: readonly string[];
 }
 
 export interface Live {

@@ -31,6 +31,24 @@ export async function filesOfNested(context: Context, tree: string, folders: rea
   return { files: await notIgnored(context, tree, files), folders: found };
 }
 
+/** Folders above these files, but for the worktree itself, that are repositories: git takes one for plain once it tracks files in it. */
+export async function repositoriesAmong(tree: string, files: readonly string[]): Promise<string[]> {
+  const folders = new Set<string>();
+  for (const file of files) {
+    for (let end = file.lastIndexOf('/'); end > 0; end = file.lastIndexOf('/', end - 1)) {
+      const folder = file.slice(0, end);
+      if (folders.has(folder)) break;
+      folders.add(folder);
+    }
+  }
+  const found: string[] = [];
+  for (const folder of folders) {
+    const entry = Buffer.concat([Buffer.from(`${tree}/`), Buffer.from(`${folder}/.git`, 'latin1')]);
+    if ((await lstat(entry).catch(() => null)) !== null) found.push(folder);
+  }
+  return found;
+}
+
 /** The rules of the outer repository hold inside too (node_modules of a nested project). */
 async function notIgnored(context: Context, tree: string, files: readonly string[]): Promise<string[]> {
   if (files.length === 0) return [];

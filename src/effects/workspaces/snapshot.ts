@@ -7,7 +7,7 @@ import type { Sha } from '../../plan/plan.ts';
 import { GitFailure, splitNul } from '../git/plumbing.ts';
 import { copyIndex } from './checkout.ts';
 import type { Context } from './context.ts';
-import { filesOfNested } from './nested.ts';
+import { filesOfNested, repositoriesAmong } from './nested.ts';
 
 /** What an agent's index tracks; all paths `latin1`. */
 export interface Tracked {
@@ -47,7 +47,10 @@ export interface Change {
 /** What differs between an index and the files: untracked, removed, changed. Ignored files are not looked at. */
 export async function changesSince(context: Context, at: { tree: string; index: string }): Promise<Change[]> {
   const out = await context.mustGit(['ls-files', '-t', '-m', '-d', '-o', '--exclude-standard', '-z'], at);
-  return splitNul(out, 'latin1').map((line) => ({ tag: line[0] as Change['tag'], path: line.slice(2) }));
+  const changes = splitNul(out, 'latin1').map((line): Change => ({ tag: line[0] as Change['tag'], path: line.slice(2) }));
+  // git says of what is removed that it is changed too.
+  const removed = new Set(changes.filter((change) => change.tag === 'R').map((change) => change.path));
+  return changes.filter((change) => change.tag !== 'C' || !removed.has(change.path));
 }
 
 /** What the index of an agent tracks; null when it is missing or damaged. */
@@ -95,6 +98,7 @@ export async function snapshot(context: Context, request: SnapshotRequest): Prom
 
   const changes = await changesSince(context, at);
   const changed = new Set(changes.filter((change) => change.tag !== '?').map((change) => change.path));
+  const missing = new Set(changes.filter((change) => change.tag === 'R').map((change) => change.path));
   const untracked = changes.filter((change) => change.tag === '?').map((change) => change.path);
   const isSubmodule = (file: string): boolean => tracked?.submodules.has(file.replace(/\/$/, '')) ?? false;
   const nested = await filesOfNested(context, tree, untracked.filter((file) => file.endsWith('/') && !isSubmodule(file)));
@@ -115,10 +119,15 @@ export async function snapshot(context: Context, request: SnapshotRequest): Prom
     if (type === 'file' || (type === 'folder' && isSubmodule(file))) additions.add(file);
   }
   await addToIndex(context, at, [...additions]);
-  await editIndex(context, at, [...(tracked?.absent ?? [])].filter(([file]) => changed.has(file)).map(([file, entry]) => `${entry}\t${file}`));
+  await editIndex(context, at, [...(tracked?.absent ?? [])].filter(([file]) => missing.has(file)).map(([file, entry]) => `${entry}\t${file}`));
   const written = (await context.mustGit(['write-tree'], at)).toString().trim();
   const result = changes.length === 0 && additions.size === 0 ? entries : (indexEntries(await readFile(request.to), context.repo.objectFormat) ?? []);
-  return { tree: written, nested: nested.folders, submodules: result.filter((entry) => entry.mode === 0o160000).map((entry) => entry.path) };
+  const within = await repositoriesAmong(tree, result.map((entry) => entry.path));
+  return {
+    tree: written,
+    nested: [...new Set([...nested.folders, ...within])].sort(),
+    submodules: result.filter((entry) => entry.mode === 0o160000).map((entry) => entry.path),
+  };
 }
 
 function removal(context: Context, file: string): string {
