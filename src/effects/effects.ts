@@ -29,7 +29,7 @@ export interface ProcessSpec {
   readonly idleTimeoutMs: number | null;
   /** From TERM to KILL. */
   readonly graceMs: number;
-  /** Where stdout and stderr go, interleaved as they came, bounded (head and tail are kept). null = nowhere. */
+  /** Where stdout and stderr go, interleaved as they came, after what the file holds, bounded (head and tail are kept). null = nowhere. */
   readonly logFile: string | null;
   /** Each line of output as it comes, cut at 1 MiB, decoded as UTF-8. Must not throw. */
   readonly onLine?: (line: string, stream: 'stdout' | 'stderr') => void;

@@ -10,6 +10,7 @@ import { createClock } from '../../src/effects/clock.ts';
 import type { Clock, ProcessEnd, ProcessSpec } from '../../src/effects/effects.ts';
 import { agentEnvironment } from '../../src/effects/env.ts';
 import { createProcesses } from '../../src/effects/processes.ts';
+import { objectsAt } from '../../src/lib/json.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import { LIMIT_RESETS_AT, startFakeProvider, type FakeProvider, type Scenario } from '../support/fake-provider.ts';
 import { createProcessRig, isAlive, type ProcessRig } from '../support/process-rig.ts';
@@ -86,6 +87,9 @@ describe.skipIf(program === null)(`claude ${CLAUDE.version}`, () => {
     expect(status()).toBe('?? hello.txt\n');
     expect(readFileSync(`${repository}/hello.txt`, 'utf8')).toBe('hello from the fake model\n');
     expect(readFileSync(rig.at('output.log'), 'utf8')).not.toContain('sk-test-dummy-key');
+    const tools = objectsAt(provider.requestsOf('write')[0]?.body ?? {}, 'tools').filter((tool) => tool['name'] === 'Bash');
+    expect(tools).toHaveLength(1);
+    expect(JSON.stringify(tools)).not.toContain('run_in_background');
     expect(provider.requestsOf('write').every(({ headers, path }) => headers['x-api-key'] === 'sk-test-dummy-key' && path.startsWith('/s/write/v1/messages'))).toBe(true);
   });
 

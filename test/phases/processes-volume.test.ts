@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createClock } from '../../src/effects/clock.ts';
 import { createProcesses } from '../../src/effects/processes.ts';
@@ -88,6 +89,13 @@ describe('much output', () => {
     }
   });
 
+  it('of several processes may share a log', async () => {
+    const own = createProcesses({ clock: createClock(), logLimits: { headBytes: 10, segmentBytes: 5 } });
+    const logFile = rig.at('shared.log');
+    for (const text of ['first', 'abcdefghij-0123456789-klmno-pqrst', 'last']) await own.run(rig.shell(`echo ${text}`, { logFile }));
+    expect(readFileSync(logFile, 'utf8')).toMatch(/^first\nabcdefghij\n\[orch: \d+ bytes of output are left out here\]\n.{4,9}qrst\nlast\n$/);
+  });
+
   it('goes on when the log cannot be written', async () => {
     writeFileSync(rig.at('a-file'), '');
     const end = await createProcesses({ clock: createClock() }).run(rig.agent(['print 5 100', 'fail 4'], { logFile: rig.at('a-file/output.log') }));
@@ -123,12 +131,14 @@ describe('an orch that is killed', () => {
 
 describe('an orch that is stopped', () => {
   it('times nothing out when it goes on', async () => {
-    const spec = rig.agent([`touch ${rig.at('ready')}`, `wait ${rig.at('go')}`], { timeoutMs: 1600, idleTimeoutMs: 1500 });
+    const spec = rig.agent([`touch ${rig.at('ready')}`, `wait ${rig.at('go')}`], { timeoutMs: 2300, idleTimeoutMs: 2200 });
     const { child, report } = drive(spec);
     await rig.appeared('ready');
     child.kill('SIGSTOP');
-    await new Promise((resolve) => setTimeout(resolve, 2500));
+    await setTimeout(3000);
     child.kill('SIGCONT');
+    // Time to look at the deadlines, which the process must survive.
+    await setTimeout(400);
     writeFileSync(rig.at('go'), '');
     expect((await report).end.exit).toEqual({ kind: 'code', code: 0 });
   });
