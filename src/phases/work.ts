@@ -1,5 +1,7 @@
 // The work phase: one agent (or one command) in one worktree, until its whole process tree is gone; then everything it
 // left is put on a ref, and only then is it judged.
+import path from 'node:path';
+import { OrchError } from '../errors.ts';
 import type { Launch, StreamReader, Verdict } from '../agents/adapter.ts';
 import type { ProcessEnd, Workspace } from '../effects/effects.ts';
 import type { AgentReport, PhaseDetail, PhaseResult } from '../run/events.ts';
@@ -16,7 +18,9 @@ export async function work(context: PhaseContext, job: Job): Promise<PhaseResult
   if (workspace === null) return failed('workspace', 'infrastructure', 'the worktree to work in is gone');
   const paths = context.attemptPaths(task.id, action.attempt);
   await context.files.makeDir(paths.dir);
-  const { launch, reader, pass } = await start(context, job, paths);
+  const started = await start(context, job, paths);
+  if ('refusal' in started) return failed('spawn', 'never', started.refusal);
+  const { launch, reader, pass } = started;
   await context.files.writeText(paths.output, '');
   const end = await context.processes.run(
     {
@@ -53,7 +57,9 @@ async function settle(
   return result;
 }
 
-async function start(context: PhaseContext, job: Job, paths: AttemptPaths): Promise<{ launch: Launch; reader: StreamReader; pass: readonly string[] }> {
+type Started = { readonly launch: Launch; readonly reader: StreamReader; readonly pass: readonly string[] } | { readonly refusal: string };
+
+async function start(context: PhaseContext, job: Job, paths: AttemptPaths): Promise<Started> {
   const { task, state } = job;
   if (task.work.kind === 'run') {
     await context.files.writeText(paths.prompt, `${task.work.command}\n`);
@@ -66,8 +72,19 @@ async function start(context: PhaseContext, job: Job, paths: AttemptPaths): Prom
   const resume = state.resumeSession && adapter.capabilities.resume ? sessionId : null;
   const prompt = promptFor(task.work.prompt, { isResumed: resume !== null, feedback: state.feedback, lastFailure: state.lastFailure });
   await context.files.writeText(paths.prompt, prompt);
-  const launch = adapter.launch({ spec, work: task.work, prompt, promptFile: paths.prompt, newSessionId: context.newId(), resume });
-  return { launch: { ...launch, env: { ...spec.env, ...launch.env } }, reader: adapter.read(spec), pass: adapter.passEnv };
+  try {
+    const launch = adapter.launch({ spec, work: task.work, prompt, promptFile: paths.prompt, newSessionId: context.newId(), resume });
+    return { launch: { ...launch, command: programPath(context, launch.command), env: { ...spec.env, ...launch.env } }, reader: adapter.read(spec), pass: adapter.passEnv };
+  } catch (error) {
+    // What only this prompt shows, such as its being too long for an argument.
+    if (error instanceof OrchError) return { refusal: error.hint === undefined ? error.message : `${error.message}; ${error.hint}` };
+    throw error;
+  }
+}
+
+/** A program of the repository is the one in the user's checkout, not a copy that an agent could edit. */
+function programPath({ repo }: PhaseContext, program: string): string {
+  return program.includes('/') ? path.resolve(repo.topLevel ?? repo.commonDir, program) : program;
 }
 
 /** A `run` task: its output is its progress, its exit code is its verdict. */
