@@ -1,6 +1,6 @@
 // The workspaces effect over git worktrees: one for each task, made, collected and removed so that nothing is lost and
 // the user's checkout is never touched. The parts are in workspaces/.
-import { mkdir, readdir, realpath, rmdir } from 'node:fs/promises';
+import { lstat, mkdir, readdir, realpath, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import process from 'node:process';
 import { EXIT, OrchError } from '../errors.ts';
@@ -59,11 +59,22 @@ export async function createWorkspaces(init: WorkspacesInit): Promise<Workspaces
     async flush() {
       await templates.clear();
       await trash.flush();
+      await sweep(path.join(context.home, 'tmp'));
       // Folders of runs, and the root, stay as long as there is anything in them.
       for (const run of await readdir(root).catch(() => [])) await rmdir(path.join(root, run)).catch(() => {});
       await rmdir(root).catch(() => {});
     },
   };
+}
+
+/** Deletes temporary files that a killed process left; what is half-made (`orch-…`) says whose a folder is, and stays. */
+async function sweep(folder: string): Promise<void> {
+  const yesterday = Date.now() - 24 * 60 * 60 * 1000;
+  for (const name of await readdir(folder).catch(() => [])) {
+    const file = path.join(folder, name);
+    const info = name.startsWith('orch-') ? null : await lstat(file).catch(() => null);
+    if (info !== null && info.mtimeMs < yesterday) await rm(file, { recursive: true, force: true });
+  }
 }
 
 function keyOf(workspace: Workspace): string {
