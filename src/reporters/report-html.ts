@@ -1,12 +1,12 @@
 // A run as one static page that works from a file, without network. Writes nothing: yields the page piece by piece, and
 // holds the material of a few tasks at a time. What tasks left is data in it, never markup (see html/viewer).
 import { createHash } from 'node:crypto';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
 import { safeText } from '../lib/terminal.ts';
 import { isoTime } from '../lib/time.ts';
 import type { Instant } from '../run/events.ts';
+import { encode85 } from './html/base85.ts';
 import { keepEnd, keepStart } from './html/cut-text.ts';
+import { dictionaryOf, packText } from './html/pack.ts';
 import type { MaterialPayload, RowPayload, RunPayload, TaskPayload, Tone } from './html/payload.ts';
 import type { Viewer } from './html/viewer.ts';
 import type { StatusDocument, TaskDocument } from './status.ts';
@@ -25,7 +25,7 @@ export interface TaskMaterial {
 
 export interface HtmlReportOptions {
   readonly viewer: Viewer;
-  /** Called for one task after another, a few at a time; what it throws is shown in place of the material. */
+  /** Called for one task after another, a few at a time, and for some twice; what it throws is shown in place of the material. */
   readonly load: (task: TaskDocument) => Promise<TaskMaterial>;
   readonly now: Instant;
   readonly limits?: Partial<HtmlLimits>;
@@ -41,24 +41,28 @@ export interface HtmlLimits {
 
 const LIMITS: HtmlLimits = { diff: 1024 * 1024, log: 128 * 1024, text: 64 * 1024, file: 64 * 1024 * 1024 };
 const AT_ONCE = 4;
-const compress = promisify(gzip);
+const SAMPLES = 16;
 
 /** The page in pieces, to be written one after another; never rejects because of a task. */
 export async function* htmlReport(document: StatusDocument, options: HtmlReportOptions): AsyncGenerator<string, void, undefined> {
   const limits = { ...LIMITS, ...options.limits };
-  const opening = pageOpening(document, options);
-  yield opening;
-  let bytes = opening.length;
+  let bytes = 0;
+  const counted = (piece: string): string => {
+    bytes += Buffer.byteLength(piece);
+    return piece;
+  };
+  yield counted(pageOpening(document, options));
+  const dictionary = dictionaryOf(await samplesOf(document.tasks, { load: options.load, limits, isFull: false }));
+  yield counted(block('dictionary', encode85(dictionary)));
   const ahead: Promise<string>[] = [];
   let next = 0;
-  for (let index = 0; index < document.tasks.length; index++) {
+  for (const index of document.tasks.keys()) {
     for (; ahead.length < AT_ONCE && next < document.tasks.length; next++) {
       const task = document.tasks[next];
-      if (task !== undefined) ahead.push(packTask(task, { load: options.load, limits, isFull: bytes >= limits.file }));
+      const packing = { load: options.load, limits, isFull: bytes >= limits.file };
+      if (task !== undefined) ahead.push(payloadText(task, packing).then((text) => packText(text, dictionary)));
     }
-    const block = `<script type="text/plain" id="task-${index}">${(await ahead.shift()) ?? ''}</script>\n`;
-    bytes += block.length;
-    yield block;
+    yield counted(block(`task-${index}`, (await ahead.shift()) ?? ''));
   }
   yield '</body>\n</html>\n';
 }
@@ -103,7 +107,7 @@ function runPayload({ tasks, ...run }: StatusDocument, now: Instant): RunPayload
 
 function rowPayload(task: TaskDocument): RowPayload {
   const { id, name, reason, filesChanged, insertions, deletions, costUsd, durationMs, agent, head } = task;
-  return { id, name, reason, filesChanged, insertions, deletions, costUsd, durationMs, agent, head, word: wordOf(task), tone: toneOf(task) };
+  return { id, name, reason, filesChanged, insertions, deletions, costUsd, durationMs, agent, head: head === null ? null : head.slice(0, 12), word: wordOf(task), tone: toneOf(task) };
 }
 
 function isUnmergeable({ merge }: TaskDocument): boolean {
@@ -128,9 +132,24 @@ interface Packing {
   readonly isFull: boolean;
 }
 
-async function packTask(task: TaskDocument, packing: Packing): Promise<string> {
-  const payload: TaskPayload = { task, ...(await materialOf(task, packing)) };
-  return (await compress(JSON.stringify(payload), { level: 9 })).toString('base64');
+function block(id: string, data: string): string {
+  return `<script type="text/plain" id="${id}">${data}</script>\n`;
+}
+
+/** Some of all tasks, evenly spread. */
+async function samplesOf(tasks: readonly TaskDocument[], packing: Packing): Promise<string[]> {
+  const step = Math.max(1, tasks.length / SAMPLES);
+  const samples: string[] = [];
+  for (let at = step / 2; at < tasks.length; at += step) {
+    const task = tasks[Math.floor(at)];
+    if (task !== undefined) samples.push(await payloadText(task, packing));
+  }
+  return samples;
+}
+
+async function payloadText(task: TaskDocument, packing: Packing): Promise<string> {
+  const payload: TaskPayload = { ...(await materialOf(task, packing)), task };
+  return JSON.stringify(payload);
 }
 
 async function materialOf(task: TaskDocument, { load, limits, isFull }: Packing): Promise<Omit<TaskPayload, 'task'>> {

@@ -109,6 +109,8 @@ async function openTab(send: Tab['send'], listen: (listener: (message: Message) 
       void send('Page.handleJavaScriptDialog', { accept: false });
     }
   });
+  // A tab in the background is never painted.
+  await send('Page.bringToFront');
   for (const domain of ['Page', 'Runtime', 'Log', 'Network']) await send(`${domain}.enable`);
   const evaluate = async <T>(expression: string): Promise<T> => {
     const { result, exceptionDetails } = await send('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true });

@@ -1,4 +1,5 @@
 // Status documents, materials and pages for tests of the reports. Deterministic: the same numbers each time.
+import { readdirSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -51,26 +52,30 @@ export function seeded(seed: number): () => number {
   };
 }
 
-const WORDS = 'const value return await props state render index filter update handler request response config error message type string number async import from export default function component effect context reducer query mutation schema table column'.split(' ');
+const SOURCE = path.resolve('node_modules/zod/src');
+/** Lines of a library's source: what they compress to is what real work compresses to. */
+const LINES = readdirSync(SOURCE, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts')).sort()
+  .flatMap((name) => readFileSync(path.join(SOURCE, name), 'utf8').split('\n').filter((line) => line !== ''));
 
-/** A diff of about so many characters that looks like source: words, indentation, changed and unchanged lines. */
+/** A diff of about so many characters: files of real source in which some lines were changed and some added. */
 export function sampleDiff(size: number, random: () => number): string {
-  const word = (): string => `${WORDS[Math.floor(random() * WORDS.length)] ?? ''}${random() < 0.25 ? String(Math.floor(random() * 1000)) : ''}`;
-  const line = (): string => `${'  '.repeat(Math.floor(random() * 4))}${Array.from({ length: 2 + Math.floor(random() * 7) }, word).join(random() < 0.5 ? ' ' : '.')};`;
+  const hash = (): string => Math.floor(random() * 1e9).toString(16);
+  const rename = (line: string): string => line.replace(/\b[a-z]\w{3,}\b/i, (word) => `${word}${Math.floor(random() * 100)}`);
   let diff = '';
-  while (diff.length < size) {
-    const file = `src/${word()}/${word()}.ts`;
-    diff += `diff --git a/${file} b/${file}\nindex ${Math.floor(random() * 1e9).toString(16)}..${Math.floor(random() * 1e9).toString(16)} 100644\n--- a/${file}\n+++ b/${file}\n`;
-    for (let hunk = 0, at = 10; hunk < 3; hunk++, at += 60) {
-      const rows = Array.from({ length: 14 }, (_, i): string => {
-        const text = line();
-        return i < 3 || i > 10 ? ` ${text}` : i % 2 === 0 ? `-${text}` : `+${text.replace(/\w+/, word)}`;
-      });
-      const [before, after] = ['+', '-'].map((sign) => rows.filter((row) => !row.startsWith(sign)).length);
-      diff += `@@ -${at},${before} +${at},${after} @@ export function ${word()}() {\n${rows.join('\n')}\n`;
+  for (let file = 1; diff.length < size; file++) {
+    const name = `src/part-${Math.floor(random() * 1000)}/file-${file}.ts`;
+    let from = Math.floor(random() * (LINES.length - 200));
+    const take = (count: number): string[] => LINES.slice(from, from += count);
+    diff += `diff --git a/${name} b/${name}\nindex ${hash()}..${hash()} 100644\n--- a/${name}\n+++ b/${name}\n`;
+    for (let hunk = 0, at = 10; hunk < 6; hunk++, at += 60) {
+      const before = take(3);
+      const removed = take(4);
+      const rows = [...before.map((line) => ` ${line}`), ...removed.map((line) => `-${line}`), ...removed.map((line) => `+${rename(line)}`),
+        ...take(5).map((line) => `+${line}`), ...take(3).map((line) => ` ${line}`)];
+      diff += `@@ -${at},10 +${at},15 @@ ${(before[0] ?? '').trim()}\n${rows.join('\n')}\n`;
     }
   }
-  return diff;
+  return diff.slice(0, diff.lastIndexOf('\n', size) + 1);
 }
 
 /** The page's program and style, built from the present source. */

@@ -34,7 +34,7 @@ export interface MaterialPayload {
   readonly result: CutText | null;
 }
 
-/** A task's block: JSON, gzip, base64. */
+/** A task's block, before it is packed. */
 export interface TaskPayload {
   readonly task: TaskDocument;
   /** null when it could not be had; `missing` says why. */

@@ -1,5 +1,5 @@
-// What changed within a line: of lines that were removed and as many that were added in their place, the part between
-// the common beginning and the common end. Pure.
+// What changed within a line: of lines that were removed and those that were added in their place, in order, the part
+// between the common beginning and the common end. Pure.
 import type { DiffRow } from './diff.ts';
 
 /** Code units from and to, of the row's text. */
@@ -14,9 +14,7 @@ export function lineMarks(rows: readonly DiffRow[]): Map<DiffRow, Mark> {
   while (at < rows.length) {
     const removed = runOf(rows, at, 'removed');
     const added = runOf(rows, at + removed, 'added');
-    if (removed > 0 && removed === added) {
-      for (let i = 0; i < removed; i++) markPair(marks, rows[at + i], rows[at + removed + i]);
-    }
+    for (let i = 0; i < Math.min(removed, added); i++) markPair(marks, rows[at + i], rows[at + removed + i]);
     at += Math.max(1, removed + added);
   }
   return marks;

@@ -78,10 +78,9 @@ function createItem(row: RowPayload, index: number, handlers: ListHandlers): Ite
   const box = el('input', { type: 'checkbox', tabindex: '-1', 'aria-label': `Reviewed: ${row.id}`, title: 'Reviewed (x)', change: () => handlers.review(index, box.checked) });
   const facts = el('span', { class: 'facts' }, el('span', { class: `word ${row.tone}` }, row.word));
   for (const [text, look] of factsOf(row)) facts.append(el('span', { class: look }, text));
-  const label = el('span', { class: 'label' }, el('span', { class: 'id' }, row.id));
-  if (row.name !== row.id) label.append(' ', el('span', { class: 'name' }, inert(row.name)));
+  const name = row.name === row.id ? [] : [el('span', { class: 'name' }, inert(row.name))];
   const button = el('button', { type: 'button', class: 'pick', tabindex: '-1', click: () => handlers.pick(index) },
-    el('span', { class: `mark ${row.tone}`, 'aria-hidden': 'true' }, SIGNS[row.tone]), label, facts);
+    el('span', { class: `mark ${row.tone}`, 'aria-hidden': 'true' }, SIGNS[row.tone]), el('span', { class: 'id' }, row.id), ...name, facts);
   const item = el('li', { class: 'task' }, button, box);
   box.checked = handlers.isReviewed(row);
   item.classList.toggle('reviewed', box.checked);
@@ -91,7 +90,6 @@ function createItem(row: RowPayload, index: number, handlers: ListHandlers): Ite
 /** What the list and the head of the task say in numbers, each with its look. */
 export function factsOf(row: RowPayload): readonly (readonly [text: string, look: string])[] {
   return [
-    ...(row.reason === null ? [] : [[row.reason, 'reason'] as const]),
     ...(row.filesChanged === 0 ? [] : [
       [plural(row.filesChanged, 'file'), 'files'] as const,
       [`+${formatCount(row.insertions)}`, 'ins'] as const,
@@ -99,6 +97,7 @@ export function factsOf(row: RowPayload): readonly (readonly [text: string, look
     ]),
     ...(row.costUsd === null ? [] : [[formatUsd(row.costUsd), 'cost'] as const]),
     ...(row.durationMs === null ? [] : [[formatDuration(row.durationMs), 'time'] as const]),
+    ...(row.reason === null ? [] : [[row.reason, 'reason'] as const]),
   ];
 }
 

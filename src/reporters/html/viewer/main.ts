@@ -14,6 +14,8 @@ const indexes = new Map(run.rows.map((row, index) => [row.id, index]));
 const reviewed = openReviewed(run.run);
 const { body } = page.document;
 let current: number | null = null;
+/** The last that was seen or set: its event has nothing new. */
+let knownHash = page.location.hash;
 let shownCount = run.rows.length;
 let reviewedCount = run.rows.filter((row) => reviewed.has(row)).length;
 
@@ -37,13 +39,20 @@ function applyFilter(): void {
   head.count(shownCount, reviewedCount);
 }
 
+/** So that an address leads to a task. Where a task takes the list's place, the browser's way back leads to the list. */
+function setHash(id: string, isStep: boolean): void {
+  const hash = `#${id}`;
+  if (page.location.hash === hash) return;
+  knownHash = hash;
+  if (isStep) page.location.hash = hash;
+  else page.location.replace(hash);
+}
+
 /** Makes a task the current one; `isOpened` also where there is room for either the list or the task. */
 function select(index: number, isOpened: boolean): void {
   const row = rowAt(index);
   if (row === undefined) return;
-  // Where the task takes the list's place, the browser's way back leads to the list.
-  if (isOpened && !isWide() && !body.classList.contains('opened')) page.location.hash = row.id;
-  else page.location.replace(`#${row.id}`);
+  setHash(row.id, isOpened && !isWide() && !body.classList.contains('opened'));
   if (isOpened) body.classList.toggle('opened', true);
   if (index === current) return;
   current = index;
@@ -105,9 +114,11 @@ function onKey(event: Ev): void {
 }
 
 function selectFromHash(): void {
-  const index = indexes.get(page.location.hash.slice(1));
+  const { hash } = page.location;
+  knownHash = hash;
+  const index = indexes.get(hash.slice(1));
   if (index !== undefined) select(index, true);
-  else if (page.location.hash === '') close();
+  else if (hash === '') close();
 }
 
 body.append(head.element, el('main', {}, el('nav', { class: 'side', 'aria-label': 'Tasks' }, list.element, nothing), pane.element),
@@ -116,4 +127,6 @@ applyFilter();
 selectFromHash();
 if (current === null && isWide()) step(1);
 page.document.addEventListener('keydown', onKey);
-page.addEventListener('hashchange', selectFromHash);
+page.addEventListener('hashchange', () => {
+  if (page.location.hash !== knownHash) selectFromHash();
+});

@@ -33,10 +33,10 @@ export function createPane(handlers: PaneHandlers): Pane {
   const panel = el('div', { class: 'panel', id: 'panel', role: 'tabpanel', tabindex: '0' });
   const bar = createTabs((tab) => open(tab));
   const element = el('section', { class: 'pane', 'aria-label': 'Task' },
-    el('div', { class: 'pane-head' },
+    el('div', { class: 'bar' },
       el('button', { type: 'button', class: 'back', click: () => handlers.back() }, '← Tasks'),
-      title, el('label', { class: 'tick', for: 'reviewed', title: 'x' }, box, ' Reviewed')),
-    facts, about, bar.element, panel);
+      el('label', { class: 'tick', for: 'reviewed', title: 'x' }, box, ' Reviewed')),
+    title, facts, about, bar.element, panel);
   let tab: Tab = 'diff';
   let payload: TaskPayload | null = null;
   let asked = 0;
