@@ -1,4 +1,5 @@
 // A run as JUnit XML: a suite for each fan-out and one for all other tasks, a case for each task. Pure.
+import { unreachable } from '../errors.ts';
 import { safeText } from '../lib/terminal.ts';
 import type { FailureReason } from '../run/events.ts';
 import type { StatusDocument, TaskDocument } from './status.ts';
@@ -51,6 +52,7 @@ function verdictOf(task: TaskDocument): Verdict {
     case 'failed':
     case 'timed-out':
     case 'over-budget': return task.reason !== null && INFRASTRUCTURE.has(task.reason) ? 'error' : 'failure';
+    default: return unreachable(task.outcome);
   }
 }
 

@@ -112,7 +112,7 @@ function messageText({ message }: TaskDocument): string {
 function deliveredRow(task: TaskDocument): string {
   const cells = [
     cell(task.id), String(task.filesChanged), String(task.insertions), String(task.deletions), task.merge,
-    task.costUsd === null ? '' : formatUsd(task.costUsd).replace('$', '\\$'), task.durationMs === null ? '' : formatDuration(task.durationMs),
+    task.costUsd === null ? '' : formatUsd(task.costUsd), task.durationMs === null ? '' : formatDuration(task.durationMs),
     task.commits === 0 ? '' : cell(task.branch),
   ];
   return `| ${cells.join(' | ')} |`;

@@ -71,7 +71,11 @@ function badges(file: DiffFile, rows: number): El[] {
 
 function fillFile(body: El, file: DiffFile): void {
   if (file.isBinary) body.append(notice('A binary file: its content is not shown.'));
-  else for (const line of file.head.filter((text) => text !== '' && !TITLED.test(text)).slice(0, MOST_NOTES)) body.append(notice(line));
+  else {
+    const lines = file.head.filter((text) => text !== '' && !TITLED.test(text));
+    body.append(...lines.slice(0, MOST_NOTES).map(notice));
+    if (lines.length > MOST_NOTES) body.append(notice(`… and ${formatCount(lines.length - MOST_NOTES)} more lines that are not part of a diff`));
+  }
   if (file.hunks.length === 0) return;
   const isCrlf = file.hunks.every((hunk) => hunk.rows.every((row) => row.kind === 'note' || row.text.endsWith('\r')));
   if (isCrlf) body.append(notice('Every line shown ends with CR LF.'));
