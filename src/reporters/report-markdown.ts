@@ -1,7 +1,7 @@
 // A run as Markdown, for a pull request or the summary of a CI step: what to look into first, then what was delivered.
 // Whatever tasks said stands in code spans: no markup, no mention, no link comes out of it. Pure.
 import { formatUsd, plural } from '../lib/text.ts';
-import { cutToWidth, safeText } from '../lib/terminal.ts';
+import { safeText } from '../lib/terminal.ts';
 import { formatDuration } from '../lib/time.ts';
 import type { StatusDocument, TaskDocument } from './status.ts';
 import { isFailure, OUTCOME_WORDS } from './task-lines.ts';
@@ -11,7 +11,7 @@ export interface MarkdownOptions {
   readonly mostBytes?: number;
 }
 
-const MESSAGE_COLUMNS = 300;
+const MESSAGE_UNITS = 300;
 /** Room for the lines that say what was left out. */
 const REST_BYTES = 400;
 
@@ -120,7 +120,8 @@ function deliveredRow(task: TaskDocument): string {
 
 /** A code span in one line, longer than no reader likes; whatever it holds stays as it is. */
 function code(text: string): string {
-  const shown = cutToWidth(safeText(text).trim(), MESSAGE_COLUMNS);
+  const line = safeText(text.slice(0, 4 * MESSAGE_UNITS)).trim();
+  const shown = line.length > MESSAGE_UNITS ? `${line.slice(0, MESSAGE_UNITS).replace(/[\uD800-\uDBFF]$/, '')}…` : line;
   const longest = Math.max(0, ...[...shown.matchAll(/`+/g)].map(([ticks]) => ticks.length));
   const fence = '`'.repeat(longest + 1);
   const space = shown.startsWith('`') || shown.endsWith('`') || shown === '' ? ' ' : '';

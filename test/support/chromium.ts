@@ -21,7 +21,7 @@ export interface Tab {
   open(url: string): Promise<void>;
   /** The JSON value of an expression, awaited. */
   evaluate<T>(expression: string): Promise<T>;
-  /** Waits until an expression is true, looked at before each frame; rejects after ten seconds, with the expression. */
+  /** Waits until an expression is true; rejects after ten seconds, with the expression. */
   until(expression: string): Promise<void>;
   key(key: string): Promise<void>;
   type(text: string): Promise<void>;
@@ -131,7 +131,8 @@ async function openTab(send: Tab['send'], listen: (listener: (message: Message) 
       await load;
     },
     until: async (expression) => {
-      const isTrue = await evaluate<boolean>(`new Promise((resolve) => { const end = performance.now() + 10000; const look = () => (${expression}) ? resolve(true) : performance.now() > end ? resolve(false) : requestAnimationFrame(look); look(); })`);
+      // Frames are not asked for: a tab in the background has none.
+      const isTrue = await evaluate<boolean>(`new Promise((resolve) => { const end = performance.now() + 10000; const look = () => { if (${expression}) resolve(true); else if (performance.now() > end) resolve(false); else setTimeout(look, 10); }; look(); })`);
       if (!isTrue) throw new Error(`it never became true: ${expression}`);
     },
     type: async (text) => {
