@@ -51,6 +51,13 @@ test('what stands in a hunk is content, however much it looks like a header', ()
   expect(file).toMatchObject({ path: 'x', added: 3, removed: 2 });
 });
 
+test('what a hunk did not promise is no part of it', () => {
+  const rowsOf = (text: string): string[] => parseDiff(text)[0]?.hunks[0]?.rows.map((row) => row.text) ?? [];
+  expect(rowsOf('--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n+stray\n')).toEqual(['a', 'b']);
+  expect(rowsOf('--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n-stray\n+b\n')).toEqual(['a', 'b']);
+  expect(rowsOf('--- a/x\n+++ b/x\n@@ -0,0 +1,2 @@\n+a\n stray\n')).toEqual(['a']);
+});
+
 test.each([
   ['new', 'diff --git a/n b/n\nnew file mode 100644\nindex 0..1\n--- /dev/null\n+++ b/n\n@@ -0,0 +1 @@\n+x\n', { path: 'n', change: 'added', added: 1 }],
   ['deleted', 'diff --git a/d b/d\ndeleted file mode 100644\n--- a/d\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\n', { path: 'd', change: 'deleted', removed: 1 }],

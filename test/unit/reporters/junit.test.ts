@@ -78,7 +78,7 @@ test('is well-formed whatever tasks say', () => {
   const nasty = fc.string({ unit: fc.oneof(fc.constantFrom('<', '>', '&', '"', "'", ']]>', '\u0000', '\u001B[31m', '\uFFFE', '\uFFFF', '\uD800', '\uDC00', '\r\n', '\t', '\u0085', '😀', '&amp;', '\u202E'), fc.string({ unit: 'binary', maxLength: 2 })), maxLength: 12 });
   fc.assert(fc.property(fc.array(fc.record({ message: nasty, name: nasty, worktree: nasty, ref: nasty }), { maxLength: 3 }), (parts) => {
     report(parts.map((over, index) => failedTask(`t${index}`, over)));
-  }), { numRuns: 300 });
+  }), { numRuns: 100 });
 });
 
 test('the reporter writes once, when the run has ended, and nothing for a run that never began', async () => {

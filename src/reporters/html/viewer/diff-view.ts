@@ -76,7 +76,10 @@ function fillFile(body: El, file: DiffFile): void {
     body.append(...lines.slice(0, MOST_NOTES).map(notice));
     if (lines.length > MOST_NOTES) body.append(notice(`… and ${formatCount(lines.length - MOST_NOTES)} more lines that are not part of a diff`));
   }
-  if (file.hunks.length === 0) return;
+  if (file.hunks.length === 0) {
+    if (body.textContent === '') body.append(notice('No line changed.'));
+    return;
+  }
   const isCrlf = file.hunks.every((hunk) => hunk.rows.every((row) => row.kind === 'note' || row.text.endsWith('\r')));
   if (isCrlf) body.append(notice('Every line shown ends with CR LF.'));
   const marks = new Map<DiffRow, Mark>(file.hunks.flatMap((hunk) => [...lineMarks(hunk.rows)]));

@@ -39,20 +39,21 @@ function applyFilter(): void {
   head.count(shownCount, reviewedCount);
 }
 
-/** So that an address leads to a task. Where a task takes the list's place, the browser's way back leads to the list. */
+/** So that an address leads to what is shown; a step is one that the browser's way back undoes. */
 function setHash(id: string, isStep: boolean): void {
-  const hash = `#${id}`;
+  const hash = id === '' ? '' : `#${id}`;
   if (page.location.hash === hash) return;
   knownHash = hash;
   if (isStep) page.location.hash = hash;
-  else page.location.replace(hash);
+  else page.location.replace(`#${id}`);
 }
 
 /** Makes a task the current one; `isOpened` also where there is room for either the list or the task. */
 function select(index: number, isOpened: boolean): void {
   const row = rowAt(index);
   if (row === undefined) return;
-  setHash(row.id, isOpened && !isWide() && !body.classList.contains('opened'));
+  // Where a task takes the list's place, the way back leads to the list.
+  if (isOpened || isWide()) setHash(row.id, !isWide() && !body.classList.contains('opened'));
   if (isOpened) body.classList.toggle('opened', true);
   if (index === current) return;
   current = index;
@@ -62,6 +63,7 @@ function select(index: number, isOpened: boolean): void {
 
 function close(): void {
   body.classList.toggle('opened', false);
+  if (!isWide()) setHash('', false);
   if (current !== null) list.select(current);
 }
 

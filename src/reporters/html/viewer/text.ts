@@ -11,7 +11,7 @@ export const MOST_OF_LINE = 4000;
 // A joiner within a pictograph and the selector that colours one belong to what is seen.
 const HIDDEN = /(?!\uFE0F|\u200D\p{Extended_Pictographic}|\t)[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
-/** A line in stretches; the name of what is hidden is `␛` for controls and `U+202E` for others. */
+/** A line in stretches; the name of what is hidden is `^[` for controls and `U+202E` for others. */
 export function stretches(line: string): Stretch[] {
   const found: Stretch[] = [];
   let from = 0;
@@ -29,8 +29,8 @@ export function stretches(line: string): Stretch[] {
 
 function nameOf(character: string): string {
   const code = character.codePointAt(0) ?? 0;
-  if (code < 0x20) return String.fromCodePoint(0x2400 + code);
-  return code === 0x7f ? '␡' : `U+${code.toString(16).toUpperCase().padStart(4, '0')}`;
+  if (code < 0x20 || code === 0x7f) return `^${String.fromCharCode(code ^ 0x40)}`;
+  return `U+${code.toString(16).toUpperCase().padStart(4, '0')}`;
 }
 
 /** The lines of a text; a line end at its end does not make one more. */
