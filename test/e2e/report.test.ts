@@ -62,6 +62,16 @@ describe.skipIf(CHROMIUM === null)(CHROMIUM === null ? 'skipped: no Chromium or 
     expect(await textOf(tab, '.panel')).toBe('result of api.two');
     expect(await tab.evaluate(`document.querySelector('[role=tab][aria-selected=true]').textContent`)).toBe('Result');
 
+    // The focus goes with the keys, so that Enter reads what is current and not what was clicked before.
+    await tab.click('.task:nth-child(1) .pick');
+    await tab.key('j');
+    expect(await tab.evaluate(`document.activeElement.querySelector('.id').textContent`)).toBe('api.two');
+    await tab.key('Enter');
+    expect(await tab.evaluate(`document.activeElement.id`)).toBe('panel');
+    await tab.key('Escape');
+    expect(await tab.evaluate(`document.activeElement.querySelector('.id').textContent`)).toBe('api.two');
+    expect(await textOf(tab, 'h2')).toContain('api.two');
+
     await tab.key('x');
     expect(await textOf(tab, '.count')).toBe('1/3 reviewed');
     await tab.key('/');
@@ -90,8 +100,7 @@ describe.skipIf(CHROMIUM === null)(CHROMIUM === null ? 'skipped: no Chromium or 
   });
 
   test('hostile work is shown, and does nothing', async () => {
-    const names = `diff --git "a/${'<img src=x onerror=window.owned=4>'}" "b/${'<img src=x onerror=window.owned=4>'}"`;
-    const diff = `${names}\n--- a/x\n+++ "b/<img src=x onerror=window.owned=4>"\n@@ -1 +1,3 @@ ${ATTACK}\n-${ATTACK}\n+${ATTACK}\n+${'x'.repeat(1_000_000)}\n+\u0000\u0001\u009B31m\ndiff --git a/b.bin b/b.bin\nGIT binary patch\nliteral 9\n${ATTACK}\n`;
+    const diff = `diff --git "a/<img src=x onerror=window.owned=4>" "b/<img src=x onerror=window.owned=4>"\n--- a/x\n+++ "b/<img src=x onerror=window.owned=4>"\n@@ -1 +1,3 @@ ${ATTACK}\n-${ATTACK}\n+${ATTACK}\n+${'x'.repeat(1_000_000)}\n+\u0000\u0001\u009B31m\ndiff --git a/b.bin b/b.bin\nGIT binary patch\nliteral 9\n${ATTACK}\n`;
     const task = failedTask('evil', { name: ATTACK, message: ATTACK, branch: ATTACK, worktree: ATTACK, sessionId: ATTACK, model: ATTACK, ref: ATTACK });
     const url = await writePage(fileOf('evil'), statusOf([task], { run: ATTACK, target: ATTACK }), { load: async () => materialOf({ diff, log: ATTACK, prompt: ATTACK, result: ATTACK }) });
     const tab = await browser.newTab();

@@ -2,7 +2,7 @@
 import { formatUsd, plural } from '../../../lib/text.ts';
 import { formatDuration } from '../../../lib/time.ts';
 import type { RowPayload, Tone } from '../payload.ts';
-import { el } from './dom.ts';
+import { el, page } from './dom.ts';
 import type { El } from './dom.ts';
 import { formatCount, stretches } from './text.ts';
 
@@ -10,8 +10,10 @@ export interface TaskList {
   readonly element: El;
   /** Hides what does not pass; returns how many are left. */
   filter(passes: (row: RowPayload) => boolean): number;
-  /** Marks one as the current one and scrolls to it. */
+  /** Marks one as the current one and scrolls to it; a focus that is in the list goes with it. */
   select(index: number): void;
+  /** Puts the focus on the current one. */
+  focus(): void;
   /** The next shown one in a direction; null at the end. From null: the first. */
   neighbour(index: number | null, step: 1 | -1): number | null;
   isShown(index: number): boolean;
@@ -54,11 +56,14 @@ export function createList(rows: readonly RowPayload[], handlers: ListHandlers):
       return shown;
     },
     select: (index) => {
+      const isFocused = (page.document.activeElement?.closest('.tasks') ?? null) !== null;
       setReachable(current, false);
       current = items[index];
       setReachable(current, true);
+      if (isFocused) current?.button.focus();
       current?.item.scrollIntoView({ block: 'nearest' });
     },
+    focus: () => current?.button.focus(),
     neighbour: (index, step) => {
       let at = index === null ? 0 : index + step;
       while (items[at]?.item.hidden === true) at += step;

@@ -14,8 +14,6 @@ const indexes = new Map(run.rows.map((row, index) => [row.id, index]));
 const reviewed = openReviewed(run.run);
 const { body } = page.document;
 let current: number | null = null;
-/** The last that was seen or set: its event has nothing new. */
-let knownHash = page.location.hash;
 let shownCount = run.rows.length;
 let reviewedCount = run.rows.filter((row) => reviewed.has(row)).length;
 
@@ -23,7 +21,7 @@ const isWide = (): boolean => page.matchMedia('(min-width: 800px)').matches;
 const rowAt = (index: number | null): RowPayload | undefined => (index === null ? undefined : run.rows[index]);
 
 const head = createHead(run, () => applyFilter());
-const list = createList(run.rows, { pick: (index) => select(index, true), review, isReviewed: (row) => reviewed.has(row) });
+const list = createList(run.rows, { pick, review, isReviewed: (row) => reviewed.has(row) });
 const pane = createPane({
   back: () => close(),
   review: (isReviewed) => {
@@ -43,7 +41,6 @@ function applyFilter(): void {
 function setHash(id: string, isStep: boolean): void {
   const hash = id === '' ? '' : `#${id}`;
   if (page.location.hash === hash) return;
-  knownHash = hash;
   if (isStep) page.location.hash = hash;
   else page.location.replace(`#${id}`);
 }
@@ -61,10 +58,19 @@ function select(index: number, isOpened: boolean): void {
   pane.show(index, row);
 }
 
+/** The first time shows a task, the second goes to read it. */
+function pick(index: number): void {
+  const isAgain = index === current;
+  select(index, true);
+  if (isAgain) pane.focus();
+}
+
 function close(): void {
   body.classList.toggle('opened', false);
   if (!isWide()) setHash('', false);
-  if (current !== null) list.select(current);
+  if (current === null) return;
+  list.select(current);
+  list.focus();
 }
 
 function review(index: number, isReviewed: boolean): void {
@@ -117,7 +123,6 @@ function onKey(event: Ev): void {
 
 function selectFromHash(): void {
   const { hash } = page.location;
-  knownHash = hash;
   const index = indexes.get(hash.slice(1));
   if (index !== undefined) select(index, true);
   else if (hash === '') close();
@@ -129,6 +134,4 @@ applyFilter();
 selectFromHash();
 if (current === null && isWide()) step(1);
 page.document.addEventListener('keydown', onKey);
-page.addEventListener('hashchange', () => {
-  if (page.location.hash !== knownHash) selectFromHash();
-});
+page.addEventListener('hashchange', selectFromHash);
