@@ -7,7 +7,7 @@ import { CHROMIUM, openChromium } from '../support/chromium.ts';
 import type { Browser, Tab } from '../support/chromium.ts';
 import { failedTask, materialOf, sampleDiff, seeded, statusOf, taskDocument, writePage } from '../support/report.ts';
 
-const folder = mkdtempSync(path.join(os.tmpdir(), 'orch-report-'));
+let folder = '';
 const fileOf = (name: string): string => path.join(folder, `${name}.html`);
 let browser: Browser;
 
@@ -30,6 +30,7 @@ const shownIds = async (tab: Tab): Promise<string[]> => await tab.evaluate(`[...
 
 describe.skipIf(CHROMIUM === null)(CHROMIUM === null ? 'skipped: no Chromium or Chrome in PATH' : 'the report in a browser', () => {
   beforeAll(async () => {
+    folder = mkdtempSync(path.join(os.tmpdir(), 'orch-report-'));
     browser = await openChromium(CHROMIUM ?? '');
   });
   afterAll(async () => {
