@@ -29,10 +29,9 @@ export async function createWorkspaces(init: WorkspacesInit): Promise<Workspaces
   const root = await requireRoot(init);
   const isPlain = await hasPlainLayout(repo);
   const context = await openContext({ repo, root, hasOwnView: isPlain });
-  const trash = createTrash([
-    { within: repo.commonDir, bin: path.join(context.home, 'trash') },
-    { within: root, bin: path.join(root, '.orch-trash') },
-  ]);
+  const trash = createTrash({
+    commonDir: repo.commonDir, commonBin: path.join(context.home, 'trash'), root, rootBin: path.join(root, '.orch-trash'),
+  });
   const templates = createTemplates(context, path.join(context.home, 'tmp', `templates-${process.pid}`));
   const maker: Maker = { context, templates, trash, isPlain, copyList: createCopyList(repo.topLevel ?? repo.commonDir) };
   const lives = new Map<string, Live>();
