@@ -122,6 +122,20 @@ describe('what a person made stays', () => {
   });
 });
 
+test('what is carried into a worktree is no work, whatever an agent does with it', async () => {
+  const other = makeProject({ config: { worktrees: { copy: ['.env*'], link: ['node_modules'] } } });
+  other.write({ '.env': 'SECRET=1\n', 'node_modules/dep/index.js': 'x\n' });
+  const ended = await other.run(['run', other.manifest('tasks:\n  adds: "git add -A -f\\nedit a.txt a\\ncommit Everything"\n  plain: "edit b.txt b\\ncommit Mine"\n  sees: { run: "test -f .env && test -f node_modules/dep/index.js && test -z \\"$(git status --porcelain)\\"" }\n')]);
+  expect(ended.code, ended.stderr).toBe(0);
+  for (const id of ['adds', 'plain']) {
+    const { branch, base, filesChanged } = await other.task(id);
+    expect(other.git('diff', '--name-only', base ?? '', branch)).toBe(id === 'adds' ? 'a.txt' : 'b.txt');
+    expect(filesChanged).toBe(1);
+  }
+  expect((await other.task('plain')).commits).toBe(1);
+  other.dispose();
+});
+
 test('reports of a run, afterwards and while it goes on', async () => {
   const junit = path.join(project.home, 'junit.xml');
   const events = path.join(project.home, 'events.ndjson');
