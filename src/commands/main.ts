@@ -77,9 +77,9 @@ export async function main(argv: readonly string[]): Promise<number> {
 const planning = <T>(y: Argv<T>) => y
   .positional('what', { type: 'string', array: true, describe: 'A manifest, -, or prompts' })
   .option('max-parallel', { alias: 'j', type: 'string', describe: 'Agents at once' })
-  .option('timeout', { type: 'string', describe: 'For each task without its own: 90s, 20m, 1h30m' })
-  .option('agent', { type: 'string', describe: 'For each task without its own' })
-  .option('model', { type: 'string', describe: 'For each task without its own' })
+  .option('timeout', { type: 'string', describe: 'For every task: 90s, 20m, 1h30m' })
+  .option('agent', { type: 'string', describe: 'For every task' })
+  .option('model', { type: 'string', describe: 'For every task' })
   .option('base', { type: 'string', describe: 'Commit or branch that worktrees start from; default HEAD' })
   .option('only', { type: 'string', array: true, describe: 'Only tasks whose id matches this glob, and what they need' })
   .option('skip', { type: 'string', array: true, describe: 'Not the tasks whose id matches this glob, nor what needs them' })
