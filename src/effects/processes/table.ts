@@ -1,6 +1,6 @@
 // The processes of this machine, as /proc or `ps` shows them. Reads only; decides nothing.
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 
 /** A living process (zombies are left out). */
 export interface ProcessRow {
@@ -27,6 +27,8 @@ export interface ProcessTable {
   isOwn(pid: number): boolean;
   /** Something that changes when any process is born; null = the system does not tell. */
   births(): string | null;
+  /** What names this boot of this machine: pids and start times of another one mean nothing here. */
+  bootId(): string;
 }
 
 /** The table that this system has. */
@@ -95,6 +97,7 @@ function procTable(): ProcessTable {
       }
     },
     births: () => readSmall('/proc/loadavg')?.trim().split(' ')[4] ?? null,
+    bootId: () => readSmall('/proc/sys/kernel/random/boot_id')?.trim() ?? '',
   };
 }
 
@@ -109,6 +112,7 @@ export function psRow(line: string): (ProcessRow & { readonly uid: number; reado
 
 /** For systems without /proc (macOS, BSD): one `ps` for each look, start times to the second. */
 export function psTable(): ProcessTable {
+  let boot: string | null = null;
   let latest = new Map<number, { readonly uid: number; readonly words: string }>();
   const rows = async (): Promise<readonly ProcessRow[]> => {
     const listed: ProcessRow[] = [];
@@ -134,6 +138,14 @@ export function psTable(): ProcessTable {
     isSameStart: (a, b) => Math.abs(a - b) <= 4,
     isOwn: (pid) => latest.get(pid)?.uid === process.getuid?.(),
     births: () => null,
+    bootId() {
+      try {
+        return (boot ??= execFileSync('sysctl', ['-n', 'kern.bootsessionuuid'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim());
+      } catch {
+        // Unknown: no record of an earlier orch is believed, markers are.
+        return (boot ??= `unknown-${process.pid}-${Date.now()}`);
+      }
+    },
   };
 }
 

@@ -8,30 +8,37 @@ export interface TreeScan {
   readonly isQuiet: boolean;
 }
 
+/** Processes that belong together. */
+export interface Tree {
+  /** Who is alive now. */
+  scan(): Promise<TreeScan>;
+  /** Sends a signal to every member and returns who they were. */
+  signal(signal: NodeJS.Signals): Promise<TreeScan>;
+}
+
 export interface TreeInit {
   readonly table: ProcessTable;
-  /** The leader of its own session, just spawned; null = the tree is known by its markers alone. */
-  readonly rootPid: number | null;
-  /** `NAME=value` pairs that the environment of a member holds, all of them. */
-  readonly markers: readonly string[];
+  /** The leader of its own session, and when it started; null = the tree is known by its markers alone. */
+  readonly root: { readonly pid: number; readonly start: number } | null;
+  /** `NAME=value` pairs that the environment of a member holds, all of them; null = none is known. */
+  readonly markers: readonly string[] | null;
 }
 
 /** A process with everything that descends from it, however it was detached, as far as lineage, session or environment tell. */
-export class ProcessTree {
+export class ProcessTree implements Tree {
   readonly #table: ProcessTable;
   readonly #root: { readonly pid: number; readonly start: number } | null;
-  readonly #markers: readonly string[];
+  readonly #markers: readonly string[] | null;
   /** pid → start of members and of strangers; a stranger can become a member by lineage only. */
   readonly #known = new Map<number, number>();
   readonly #strangers = new Map<number, number>();
 
   constructor(init: TreeInit) {
     this.#table = init.table;
-    this.#markers = init.markers.map((marker) => `\0${marker}\0`);
-    this.#root = init.rootPid === null ? null : { pid: init.rootPid, start: init.table.startOf(init.rootPid) };
+    this.#markers = init.markers?.map((marker) => `\0${marker}\0`) ?? null;
+    this.#root = init.root;
   }
 
-  /** Who is alive now. */
   async scan(): Promise<TreeScan> {
     const before = this.#table.births();
     const rows = await this.#table.rows();
@@ -39,7 +46,6 @@ export class ProcessTree {
     return { members, isQuiet: before !== null && before === this.#table.births() };
   }
 
-  /** Sends a signal to every member and returns who they were. */
   async signal(signal: NodeJS.Signals): Promise<TreeScan> {
     const found = await this.scan();
     const root = this.#root;
@@ -93,11 +99,13 @@ export class ProcessTree {
   }
 
   #isMarked(row: ProcessRow): boolean {
+    const markers = this.#markers;
+    if (markers === null) return false;
     // What started before the root cannot descend from it.
     if (this.#root !== null && row.start < this.#root.start) return false;
     if (this.#strangers.get(row.pid) === row.start) return false;
     const environ = this.#root !== null || this.#table.isOwn(row.pid) ? this.#table.environ(row.pid) : null;
-    if (environ !== null && this.#markers.every((marker) => environ.includes(marker))) return true;
+    if (environ !== null && markers.every((marker) => environ.includes(marker))) return true;
     this.#strangers.set(row.pid, row.start);
     return false;
   }
@@ -119,7 +127,22 @@ function ancestorsOfUs(byPid: ReadonlyMap<number, ProcessRow>): ReadonlySet<numb
   return found;
 }
 
-function send(pid: number, signal: NodeJS.Signals): void {
+/** The descendants of a process, by lineage alone. */
+export function familyOf(first: ProcessRow, rows: readonly ProcessRow[]): readonly ProcessRow[] {
+  const children = groupBy(rows, (row) => row.ppid);
+  // A table is not read in one instant: rows of a reused pid may make a circle.
+  const found = new Set<ProcessRow>();
+  const queue = [...(children.get(first.pid) ?? [])];
+  for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+    if (found.has(next) || next.pid === first.pid) continue;
+    found.add(next);
+    queue.push(...(children.get(next.pid) ?? []));
+  }
+  return [...found];
+}
+
+/** Sends a signal; a process that is gone is no error. */
+export function send(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {

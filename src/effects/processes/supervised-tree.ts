@@ -1,0 +1,75 @@
+// Trees under a supervisor. In a pid namespace nothing escapes and the death of its first process ends all others at once;
+// under a subreaper nothing escapes either, but each process has to be ended by itself.
+import type { Supervision } from './supervisor.ts';
+import type { ProcessRow, ProcessTable } from './table.ts';
+import { familyOf, send, type ProcessTree, type Tree, type TreeScan } from './tree.ts';
+
+interface Root {
+  readonly table: ProcessTable;
+  /** The wrapper, just spawned. */
+  readonly pid: number;
+  readonly supervision: Pick<Supervision, 'stage'>;
+}
+
+/** Everything in a pid namespace but its first process, which is the supervisor. */
+export class NamespaceTree implements Tree {
+  readonly #root: Root;
+  readonly #start: number;
+  /** The supervisor, once it was seen: it may outlive the wrapper by a moment. */
+  #init: ProcessRow | null = null;
+
+  constructor(root: Root) {
+    this.#root = root;
+    this.#start = root.table.startOf(root.pid);
+  }
+
+  async scan(): Promise<TreeScan> {
+    const { table, pid, supervision } = this.#root;
+    const before = table.births();
+    const rows = await table.rows();
+    const wrapper = rows.find((row) => row.pid === pid && table.isSameStart(row.start, this.#start));
+    if (wrapper !== undefined) this.#init ??= rows.find((row) => row.ppid === pid) ?? null;
+    const init = this.#init;
+    const isInitAlive = init !== null && rows.some((row) => row.pid === init.pid && row.start === init.start);
+    if (wrapper === undefined && !isInitAlive) return { members: [], isQuiet: true };
+    // As long as nothing of the program runs, the wrapper stands for it.
+    if (supervision.stage === 'starting') return { members: wrapper === undefined ? [] : [wrapper], isQuiet: false };
+    const members = isInitAlive ? familyOf(init, rows) : [];
+    return { members, isQuiet: before !== null && before === table.births() };
+  }
+
+  async signal(signal: NodeJS.Signals): Promise<TreeScan> {
+    const found = await this.scan();
+    const { table, pid, supervision } = this.#root;
+    const isEnd = signal === 'SIGKILL' || supervision.stage === 'starting';
+    if (isEnd && this.#init !== null && table.isStill(this.#init)) send(this.#init.pid, 'SIGKILL');
+    if (isEnd && found.members.some((row) => row.pid === pid)) send(pid, 'SIGKILL');
+    if (!isEnd) for (const row of found.members) if (table.isStill(row)) send(row.pid, signal);
+    return found;
+  }
+}
+
+/** Everything under a subreaper but the subreaper itself. */
+export class SubreaperTree implements Tree {
+  readonly #root: Root;
+  readonly #tree: ProcessTree;
+
+  constructor(root: Root, tree: ProcessTree) {
+    this.#root = root;
+    this.#tree = tree;
+  }
+
+  async scan(): Promise<TreeScan> {
+    const { members, isQuiet } = await this.#tree.scan();
+    const { pid, supervision } = this.#root;
+    return supervision.stage === 'starting' ? { members, isQuiet: false } : { members: members.filter((row) => row.pid !== pid), isQuiet };
+  }
+
+  async signal(signal: NodeJS.Signals): Promise<TreeScan> {
+    const found = await this.scan();
+    const sent = this.#root.supervision.stage === 'starting' ? 'SIGKILL' : signal;
+    // One by one: the group of the wrapper is the supervisor's own.
+    for (const row of found.members) if (this.#root.table.isStill(row)) send(row.pid, sent);
+    return found;
+  }
+}
