@@ -107,11 +107,12 @@ export function sandboxEnvironment(sandbox: Sandbox, env: Contained['env']): Rec
 /** The sandbox as this machine has it: what `createProcesses` takes, or in one line why it does not work. */
 export type SandboxReport = { readonly containment: Containment; readonly reason: null } | { readonly containment: null; readonly reason: string };
 
+function sandboxOf(contained: Contained): Sandbox {
+  if (contained.sandbox === null) throw new Error('a sandbox was to be made without saying what it holds');
+  return contained.sandbox;
+}
+
 function sandboxContainment(bwrap: string, tools: Tools): Containment {
-  const sandboxOf = (contained: Contained): Sandbox => {
-    if (contained.sandbox === null) throw new Error('a sandbox was to be made without saying what it holds: this is a bug in orch');
-    return contained.sandbox;
-  };
   return namespaceContainment({
     table: createTable(), tools, tier: 1,
     start: (contained) => sandboxCommand(bwrap, { sandbox: sandboxOf(contained), env: contained.env, cwd: contained.cwd }),

@@ -17,11 +17,11 @@ export interface SandboxRig {
   readonly layout: GitLayout;
   /** Paths by the names under which the scripts of the tests know them. */
   readonly places: Readonly<Record<string, string>>;
-  git(...args: readonly string[]): string;
+  readonly git: (...args: readonly string[]) => string;
   /** Puts repository, working trees and home back as they were made. */
-  restore(): void;
+  readonly restore: () => void;
   /** The script in the task's working tree, in the sandbox unless `outside`. */
-  script(text: string, more?: { readonly outside?: boolean; readonly request?: Partial<SandboxRequest>; readonly env?: Record<string, string> }): ProcessSpec;
+  readonly script: (text: string, more?: { readonly outside?: boolean; readonly request?: Partial<SandboxRequest>; readonly env?: Record<string, string> }) => ProcessSpec;
 }
 
 export function createSandboxRig(kind: GitLayout['kind']): SandboxRig {

@@ -46,7 +46,7 @@ export async function startChild(containment: Containment, contained: Contained,
     return { kind: 'spawn-error', message: explainSpawnError(blamed, code, failed.originalMessage ?? 'unknown reason') };
   }
   const { pid } = child;
-  const stderr = child.stderr as Readable;
+  const { stderr } = child;
   const ended = new Promise<Exit>((resolve) => {
     child.once('exit', (code: number | null, signal: NodeJS.Signals | null) => {
       resolve(signal === null ? { kind: 'code', code: code ?? 0 } : { kind: 'signal', signal });
@@ -56,8 +56,8 @@ export async function startChild(containment: Containment, contained: Contained,
   return {
     pid,
     tree: containment.adopt({ pid, supervision }, nonce),
-    stdin: child.stdin as Writable | null,
-    stdout: child.stdout as Readable,
+    stdin: child.stdin,
+    stdout: child.stdout,
     stderr,
     exited: supervision === null ? ended : exitOf(supervision, { contained, ended, stderr }),
     async dismiss() {

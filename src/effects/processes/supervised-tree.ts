@@ -8,7 +8,7 @@ interface Root {
   readonly table: ProcessTable;
   /** The wrapper, just spawned. */
   readonly pid: number;
-  readonly supervision: Pick<Supervision, 'stage'>;
+  readonly supervision: Pick<Supervision, 'stage' | 'kill'>;
 }
 
 /** Everything in a pid namespace but its first process, which is the supervisor. */
@@ -60,16 +60,28 @@ export class SubreaperTree implements Tree {
   }
 
   async scan(): Promise<TreeScan> {
-    const { members, isQuiet } = await this.#tree.scan();
-    const { pid, supervision } = this.#root;
-    return supervision.stage === 'starting' ? { members, isQuiet: false } : { members: members.filter((row) => row.pid !== pid), isQuiet };
+    return (await this.#look()).found;
   }
 
   async signal(signal: NodeJS.Signals): Promise<TreeScan> {
-    const found = await this.scan();
-    const sent = this.#root.supervision.stage === 'starting' ? 'SIGKILL' : signal;
+    const { found, supervisor } = await this.#look();
+    const { table, supervision } = this.#root;
+    const sent = supervision.stage === 'starting' ? 'SIGKILL' : signal;
+    if (sent === 'SIGKILL' && found.members.length > 0) {
+      // The program may have stopped its supervisor.
+      if (supervisor !== undefined && table.isStill(supervisor)) send(supervisor.pid, 'SIGCONT');
+      supervision.kill();
+    }
     // One by one: the group of the wrapper is the supervisor's own.
-    for (const row of found.members) if (this.#root.table.isStill(row)) send(row.pid, sent);
+    for (const row of found.members) if (table.isStill(row)) send(row.pid, sent);
     return found;
+  }
+
+  async #look(): Promise<{ readonly found: TreeScan; readonly supervisor: ProcessRow | undefined }> {
+    const { members, isQuiet } = await this.#tree.scan();
+    const { pid, supervision } = this.#root;
+    const supervisor = members.find((row) => row.pid === pid);
+    if (supervision.stage === 'starting') return { found: { members, isQuiet: false }, supervisor };
+    return { found: { members: members.filter((row) => row.pid !== pid), isQuiet }, supervisor };
   }
 }

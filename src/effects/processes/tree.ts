@@ -80,7 +80,9 @@ export class ProcessTree implements Tree {
         if (leader === undefined ? this.#root !== null : members.has(leader.pid)) queue.push(...(sessions.get(next.sid) ?? []));
       }
     };
-    for (const row of rows) if (this.#isRooted(row, byPid)) add(row);
+    // A record that names orch itself, or who started it, is not one of ours to act on.
+    const isRootOurs = this.#root !== null && untouchable.has(this.#root.pid);
+    for (const row of rows) if (!isRootOurs && this.#isRooted(row, byPid)) add(row);
     for (const row of rows) if (!members.has(row.pid) && !untouchable.has(row.pid) && this.#isMarked(row)) add(row);
     this.#known.clear();
     for (const row of members.values()) this.#known.set(row.pid, row.start);
