@@ -1,9 +1,12 @@
 // What holds in every tier, and what only the firm ones promise. Tiers that do not work on this machine are skipped, aloud.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createClock } from '../../src/effects/clock.ts';
 import type { Spawned, StopRequest } from '../../src/effects/effects.ts';
 import { createProcesses } from '../../src/effects/processes.ts';
+import { createTable } from '../../src/effects/processes/table.ts';
 import { probeTiers } from '../../src/effects/processes/tiers.ts';
 import { findTools } from '../../src/effects/processes/tools.ts';
 import { createProcessRig, isAlive, type ProcessRig } from '../support/process-rig.ts';
@@ -145,6 +148,20 @@ describe.each(tiers.filter(({ tier }) => tier === 3))('in tier 3', ({ processes 
     expect(killed.leftovers).toBeGreaterThanOrEqual(2);
     const stopped = await processes.run(rig.shell('kill -STOP $PPID; exec sleep 60', { timeoutMs: 300, graceMs: 200 }));
     expect(stopped.exit).toMatchObject({ kind: 'timeout' });
+  });
+});
+
+describe('many trees', () => {
+  it('that are looked at together share one look, which is never older than the question', async () => {
+    const table = createTable();
+    const [first, second] = await Promise.all([table.rows(), table.rows()]);
+    expect(first).toBe(second);
+    const child = spawn('sleep', ['60']);
+    const later = await table.rows();
+    expect(later.map((row) => row.pid)).toContain(child.pid);
+    expect(first?.map((row) => row.pid)).not.toContain(child.pid);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
   });
 });
 

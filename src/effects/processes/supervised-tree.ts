@@ -2,7 +2,8 @@
 // under a subreaper nothing escapes either, but each process has to be ended by itself.
 import type { Supervision } from './supervisor.ts';
 import type { ProcessRow, ProcessTable } from './table.ts';
-import { familyOf, send, type ProcessTree, type Tree, type TreeScan } from './tree.ts';
+import { send, type ProcessTree, type Tree, type TreeScan } from './tree.ts';
+import { look } from './view.ts';
 
 interface Root {
   readonly table: ProcessTable;
@@ -26,15 +27,16 @@ export class NamespaceTree implements Tree {
   async scan(): Promise<TreeScan> {
     const { table, pid, supervision } = this.#root;
     const before = table.births();
-    const rows = await table.rows();
-    const wrapper = rows.find((row) => row.pid === pid && table.isSameStart(row.start, this.#start));
-    if (wrapper !== undefined) this.#init ??= rows.find((row) => row.ppid === pid) ?? null;
+    const view = await look(table);
+    const owner = view.byPid.get(pid);
+    const wrapper = owner !== undefined && table.isSameStart(owner.start, this.#start) ? owner : undefined;
+    if (wrapper !== undefined) this.#init ??= view.children.get(pid)?.[0] ?? null;
     const init = this.#init;
-    const isInitAlive = init !== null && rows.some((row) => row.pid === init.pid && row.start === init.start);
+    const isInitAlive = init !== null && view.byPid.get(init.pid)?.start === init.start;
     if (wrapper === undefined && !isInitAlive) return { members: [], isQuiet: true };
     // As long as nothing of the program runs, the wrapper stands for it.
     if (supervision.stage === 'starting') return { members: wrapper === undefined ? [] : [wrapper], isQuiet: false };
-    const members = isInitAlive ? familyOf(init, rows) : [];
+    const members = isInitAlive ? view.familyOf(init) : [];
     return { members, isQuiet: before !== null && before === table.births() };
   }
 

@@ -14,7 +14,8 @@ export interface ProcessRow {
 }
 
 export interface ProcessTable {
-  rows(): readonly ProcessRow[] | Promise<readonly ProcessRow[]>;
+  /** Who is alive at some moment after the call; calls that come before that moment are given the same array. */
+  rows(): Promise<readonly ProcessRow[]>;
   /** The environment that a process was started with, as `\0A=1\0B=2\0`; null = not ours to read, or gone. */
   environ(pid: number): string | null;
   /** When a child that was just spawned started. */
@@ -64,18 +65,30 @@ function procRow(pid: number): ProcessRow | null {
   return { pid, ppid: Number(fields[1]), pgid: Number(fields[2]), sid: Number(fields[3]), start: Number(fields[19]) };
 }
 
+function procRows(): readonly ProcessRow[] {
+  const rows: ProcessRow[] = [];
+  for (const name of readdirSync('/proc')) {
+    const first = name.charCodeAt(0);
+    if (first < 48 || first > 57) continue;
+    const row = procRow(Number(name));
+    if (row !== null) rows.push(row);
+  }
+  return rows;
+}
+
+/** Joins the calls of one turn of the event loop; a call that comes while a look is under way gets the next one. */
+function joined<T>(take: () => T | Promise<T>): () => Promise<T> {
+  let next: Promise<T> | null = null;
+  return () =>
+    (next ??= new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
+      next = null;
+      return take();
+    }));
+}
+
 function procTable(): ProcessTable {
   return {
-    rows() {
-      const rows: ProcessRow[] = [];
-      for (const name of readdirSync('/proc')) {
-        const first = name.charCodeAt(0);
-        if (first < 48 || first > 57) continue;
-        const row = procRow(Number(name));
-        if (row !== null) rows.push(row);
-      }
-      return rows;
-    },
+    rows: joined(procRows),
     environ(pid) {
       try {
         return `\0${readFileSync(`/proc/${pid}/environ`, 'latin1')}`;
@@ -114,7 +127,7 @@ export function psRow(line: string): (ProcessRow & { readonly uid: number; reado
 export function psTable(): ProcessTable {
   let boot: string | null = null;
   let latest = new Map<number, { readonly uid: number; readonly words: string }>();
-  const rows = async (): Promise<readonly ProcessRow[]> => {
+  const rows = joined(async (): Promise<readonly ProcessRow[]> => {
     const listed: ProcessRow[] = [];
     const next: typeof latest = new Map();
     for (const line of (await ps()).split('\n')) {
@@ -125,7 +138,7 @@ export function psTable(): ProcessTable {
     }
     latest = next;
     return listed;
-  };
+  });
   return {
     rows,
     environ: (pid) => {

@@ -1,6 +1,7 @@
 // Which processes belong to a tree, and signals to all of them. Owns the knowledge of one tree: its root, the members
 // seen so far, its marker. Never signals a process without lineage or marker, nor orch itself or an ancestor of it.
 import type { ProcessRow, ProcessTable } from './table.ts';
+import { look, type View } from './view.ts';
 
 export interface TreeScan {
   readonly members: readonly ProcessRow[];
@@ -41,8 +42,7 @@ export class ProcessTree implements Tree {
 
   async scan(): Promise<TreeScan> {
     const before = this.#table.births();
-    const rows = await this.#table.rows();
-    const members = this.#membersOf(rows);
+    const members = this.#membersOf(await look(this.#table));
     return { members, isQuiet: before !== null && before === this.#table.births() };
   }
 
@@ -62,11 +62,8 @@ export class ProcessTree implements Tree {
     return found;
   }
 
-  #membersOf(rows: readonly ProcessRow[]): readonly ProcessRow[] {
-    const byPid = new Map(rows.map((row) => [row.pid, row]));
-    const children = groupBy(rows, (row) => row.ppid);
-    const sessions = groupBy(rows, (row) => row.sid);
-    const untouchable = ancestorsOfUs(byPid);
+  #membersOf(view: View): readonly ProcessRow[] {
+    const { rows, byPid, children, sessions, ours: untouchable } = view;
     const members = new Map<number, ProcessRow>();
     const add = (row: ProcessRow): void => {
       const queue = [row];
@@ -83,7 +80,7 @@ export class ProcessTree implements Tree {
     // A record that names orch itself, or who started it, is not one of ours to act on.
     const isRootOurs = this.#root !== null && untouchable.has(this.#root.pid);
     for (const row of rows) if (!isRootOurs && this.#isRooted(row, byPid)) add(row);
-    for (const row of rows) if (!members.has(row.pid) && !untouchable.has(row.pid) && this.#isMarked(row)) add(row);
+    for (const row of rows) if (!members.has(row.pid) && !untouchable.has(row.pid) && this.#isMarked(row, view)) add(row);
     this.#known.clear();
     for (const row of members.values()) this.#known.set(row.pid, row.start);
     return [...members.values()];
@@ -100,47 +97,17 @@ export class ProcessTree implements Tree {
     return row.start >= root.start && (leader === undefined || this.#table.isSameStart(leader.start, root.start));
   }
 
-  #isMarked(row: ProcessRow): boolean {
+  #isMarked(row: ProcessRow, view: View): boolean {
     const markers = this.#markers;
     if (markers === null) return false;
     // What started before the root cannot descend from it.
     if (this.#root !== null && row.start < this.#root.start) return false;
     if (this.#strangers.get(row.pid) === row.start) return false;
-    const environ = this.#root !== null || this.#table.isOwn(row.pid) ? this.#table.environ(row.pid) : null;
+    const environ = this.#root !== null || this.#table.isOwn(row.pid) ? view.environ(row.pid) : null;
     if (environ !== null && markers.every((marker) => environ.includes(marker))) return true;
     this.#strangers.set(row.pid, row.start);
     return false;
   }
-}
-
-function groupBy(rows: readonly ProcessRow[], key: (row: ProcessRow) => number): ReadonlyMap<number, ProcessRow[]> {
-  const groups = new Map<number, ProcessRow[]>();
-  for (const row of rows) {
-    const group = groups.get(key(row));
-    if (group === undefined) groups.set(key(row), [row]);
-    else group.push(row);
-  }
-  return groups;
-}
-
-function ancestorsOfUs(byPid: ReadonlyMap<number, ProcessRow>): ReadonlySet<number> {
-  const found = new Set<number>([0, 1]);
-  for (let pid: number | undefined = process.pid; pid !== undefined && !found.has(pid); pid = byPid.get(pid)?.ppid) found.add(pid);
-  return found;
-}
-
-/** The descendants of a process, by lineage alone. */
-export function familyOf(first: ProcessRow, rows: readonly ProcessRow[]): readonly ProcessRow[] {
-  const children = groupBy(rows, (row) => row.ppid);
-  // A table is not read in one instant: rows of a reused pid may make a circle.
-  const found = new Set<ProcessRow>();
-  const queue = [...(children.get(first.pid) ?? [])];
-  for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
-    if (found.has(next) || next.pid === first.pid) continue;
-    found.add(next);
-    queue.push(...(children.get(next.pid) ?? []));
-  }
-  return [...found];
 }
 
 /** Sends a signal; a process that is gone is no error. */
