@@ -104,6 +104,7 @@ describe.each(tiers)('in tier $tier', ({ tier, processes }) => {
 
   it('what was left behind is stopped and counted, what is about to end may end', async () => {
     expect(await processes.run(rig.shell('(sleep 0.05; echo late) & exit 0'))).toMatchObject({ exit: { kind: 'code', code: 0 }, stdoutTail: 'late\n', leftovers: 0 });
+    expect(await processes.run(rig.shell('setsid sleep 60 & exit 3', { graceMs: 200 }))).toMatchObject({ exit: { kind: 'code', code: 3 }, leftovers: 1 });
     const end = await processes.run(rig.agent([`daemon ${rig.at('a')}`, `deaf-daemon ${rig.at('b')}`, `wait ${rig.at('a')}`, `wait ${rig.at('b')}`, 'fail 4'], { graceMs: 200 }));
     expect(end.exit).toEqual({ kind: 'code', code: 4 });
     expect(end.leftovers).toBeGreaterThanOrEqual(2);
@@ -167,7 +168,7 @@ describe('many trees', () => {
 
 describe.each(withoutPerl)('without perl, in tier $tier', ({ processes }) => {
   it('codes, streams, leftovers and stops are as with it', async () => {
-    expect(await processes.run(rig.shell('cat; exit 7', { stdin: 'input' }))).toMatchObject({ exit: { kind: 'code', code: 7 }, stdoutTail: 'input', stderrTail: '' });
+    expect(await processes.run(rig.shell('cat; [ -e /proc/$$/fd/3 ] || exit 7', { stdin: 'input' }))).toMatchObject({ exit: { kind: 'code', code: 7 }, stdoutTail: 'input', stderrTail: '' });
     expect((await processes.run(rig.shell('kill -KILL $$'))).exit).toEqual({ kind: 'signal', signal: 'SIGKILL' });
     expect((await processes.run(rig.shell('setsid sleep 60 & exit 4'))).leftovers).toBe(1);
     const end = await processes.run(rig.agent([`on-term ${rig.at('tidied')} 0`, 'hang'], { timeoutMs: 500, graceMs: 20_000 }));
