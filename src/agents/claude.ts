@@ -15,6 +15,9 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
   CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
   // Its memory belongs to the main repository and is shared by all worktrees: tasks would talk to each other through it.
   CLAUDE_CODE_DISABLE_AUTO_MEMORY: '1',
+  // A background command keeps the client alive until it ends: an agent that leaves a server running would time out
+  // although its work is done. Measured: it waits, and its setting for the longest wait does not change that.
+  CLAUDE_CODE_DISABLE_BACKGROUND_TASKS: '1',
   // A client that fails to start says so in its stream, too.
   CLAUDE_CODE_STARTUP_FAILURE_RESULTS: '1',
 };

@@ -1,6 +1,6 @@
 // What an event of a claude stream says to a person: one short line, or nothing. Text is not yet safe for a terminal.
 import { numberAt, objectAt, objectsAt, textAt, type JsonObject } from '../lib/json.ts';
-import { cut, firstLine } from '../lib/text.ts';
+import { cut, firstLine } from '../lib/cut.ts';
 
 const WIDTH = 200;
 

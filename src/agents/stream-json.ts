@@ -2,7 +2,7 @@
 // Tolerates unknown events, broken lines and several results: the last one counts. Judges nothing.
 import type { Tokens } from '../run/events.ts';
 import { isObject, numberAt, objectAt, objectsAt, parseObject, textAt, type JsonObject } from '../lib/json.ts';
-import { cutBytes } from '../lib/text.ts';
+import { cutBytes } from '../lib/cut.ts';
 import { describeEvent, describeTool } from './progress.ts';
 
 const RESULT_BYTES = 64 * 1024;

@@ -2,7 +2,7 @@
 // most `ok`, which says that it claims success; git decides later whether anything was delivered.
 import { unreachable } from '../errors.ts';
 import type { AgentReport, Exit, FailureReason, RetryClass } from '../run/events.ts';
-import { firstLine, lastLine } from '../lib/text.ts';
+import { firstLine, lastLine } from '../lib/cut.ts';
 import type { StreamReader, Verdict } from './adapter.ts';
 import type { ResultEvent, StreamJson } from './stream-json.ts';
 

@@ -62,7 +62,7 @@ export interface ProcessSpec {
   readonly idleTimeoutMs: number | null;
   /** From TERM to KILL. */
   readonly graceMs: number;
-  /** Where stdout and stderr go, interleaved as they came, bounded (head and tail are kept). null = nowhere. */
+  /** Where stdout and stderr go, interleaved as they came, after what the file holds, bounded (head and tail are kept). null = nowhere. */
   readonly logFile: string | null;
   /** Each line of output as it comes, cut at 1 MiB, decoded as UTF-8. Must not throw. */
   readonly onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
@@ -100,6 +100,16 @@ export interface Processes {
    * the trees of `spawned`, as far as they are of this boot and still theirs. Returns how many were stopped.
    */
   reap(owner: { readonly run: RunId; readonly task?: TaskId; readonly spawned?: readonly Spawned[] }): Promise<number>;
+}
+
+/** Small text files of an attempt: prompts in, results out. */
+export interface Files {
+  /** Creates the directory and its parents, for this user only. */
+  makeDir(dir: string): Promise<void>;
+  /** Replaces the file as a whole. */
+  writeText(file: string, text: string): Promise<void>;
+  /** At most `maxBytes` from the beginning, or null when there is no such file. */
+  readText(file: string, maxBytes: number): Promise<string | null>;
 }
 
 /** `AbortSignal.reason` of a phase that is being stopped. `forced` = KILL at once, without grace. */

@@ -8,7 +8,7 @@ import { startChild } from './processes/child.ts';
 import { sessionContainment, type Containment } from './processes/containment.ts';
 import { watchDeadlines } from './processes/deadlines.ts';
 import { Output } from './processes/output.ts';
-import { cwdProblem } from './processes/spawn-error.ts';
+import { cwdProblem, descriptorProblem } from './processes/spawn-error.ts';
 import { isGoneWithin, stopTree } from './processes/stop.ts';
 import { createTable } from './processes/table.ts';
 import type { Tree, TreeScan } from './processes/tree.ts';
@@ -63,7 +63,7 @@ async function runProcess(context: Context, spec: ProcessSpec, stops: Stops): Pr
   const containment = spec.sandbox === undefined ? context.containment : context.sandbox;
   const { tier } = containment ?? context.containment;
   if (stops.signal?.aborted === true) return notStarted({ kind: 'killed', by: requestOf(stops.signal).reason, forced: false }, tier);
-  const problem = cwdProblem(spec.cwd);
+  const problem = cwdProblem(spec.cwd) ?? descriptorProblem(spec.command);
   if (problem !== null) return notStarted({ kind: 'spawn-error', message: problem }, tier);
   if (containment === null) return notStarted({ kind: 'spawn-error', message: `${spec.command} was to run in a sandbox, which does not work here: see orch doctor` }, tier);
   const contained = { command: spec.command, args: spec.args, env: spec.env, cwd: spec.cwd, graceMs: Math.min(spec.graceMs, LEFTOVER_GRACE_MS), sandbox: spec.sandbox ?? null };

@@ -1,24 +1,18 @@
-// Small things about text that comes from programs.
+// Small pieces of English: plurals, lists that stop in time, money.
 
-/** The first line that says something, trimmed and cut to `width` characters. */
-export function firstLine(text: string, width = 200): string {
-  return cut(text.split('\n').map((line) => line.trim()).find((line) => line !== '') ?? '', width);
+/** `1 task`, `2 tasks`. */
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-/** The last line that says something, trimmed and cut to `width` characters; null if there is none. */
-export function lastLine(text: string, width = 300): string | null {
-  const line = text.split('\n').map((each) => each.trim()).findLast((each) => each !== '');
-  return line === undefined ? null : cut(line, width);
+/** The first few, joined, then how many are left out: `a, b and 3 more`. */
+export function listSome(items: readonly string[], most: number): string {
+  const shown = items.slice(0, most).join(', ');
+  const rest = items.length - most;
+  return rest > 0 ? `${shown}${shown === '' ? '' : ' and '}${rest} more` : shown;
 }
 
-/** At most `width` UTF-16 units, with an ellipsis for what is missing, never half a character. */
-export function cut(text: string, width: number): string {
-  if (text.length <= width) return text;
-  return `${text.slice(0, width - 1).replace(/[\uD800-\uDBFF]$/, '')}…`;
-}
-
-/** At most `bytes` of UTF-8, cut at a character. */
-export function cutBytes(text: string, bytes: number): string {
-  const encoded = Buffer.from(text);
-  return encoded.length <= bytes ? text : encoded.toString('utf8', 0, bytes).replace(/\uFFFD$/, '');
+/** US dollars as `$1.25`; a small sum keeps two digits that say something. */
+export function formatUsd(usd: number): string {
+  return usd > 0 && usd < 0.01 ? `$${usd.toPrecision(2)}` : `$${usd.toFixed(2)}`;
 }

@@ -39,6 +39,7 @@ export type FailureReason =
   | 'no-changes'
   | 'unexpected-changes'
   | 'out-of-scope'
+  | 'left-branch' // the agent ended on another branch; its commits are on a rescue ref
   | 'unmerged-paths' // a merge or rebase was left in progress
   | 'worktree-lost' // the agent deleted or replaced its worktree
   | 'verify-failed'

@@ -4,13 +4,15 @@
 //            ▼                                                            │
 //   waiting(prepare) → running(prepare) → waiting(work) → running(work) → waiting(verify) → running(verify)
 //        │                   │ fail              │ fail          │ fail / ok without verify        │
-//        └───────────────────┴───────────────────┴──── settled ◀─┴─────────────────────────────────┘
+//        └───────────────────┴───────────────────┴─ ending → settled ──────────────────────────────┘
+// `ending`: how it ends is known, and `decide` has yet to record it.
 import type { Plan, Sha } from '../plan/plan.ts';
 import type { AgentReport, CancelReason, Delivery, Exit, FailureReason, Instant, Phase, TaskOutcome } from './events.ts';
 
 export type TaskAt =
   | { readonly at: 'waiting'; readonly next: Phase; readonly attempt: number; /** back-off */ readonly notBefore: Instant }
   | { readonly at: 'running'; readonly phase: Phase; readonly attempt: number; readonly since: Instant }
+  | { readonly at: 'ending'; readonly outcome: TaskOutcome; readonly reason: FailureReason | null; readonly message: string | null }
   | { readonly at: 'settled'; readonly outcome: TaskOutcome; readonly reason: FailureReason | null; readonly message: string | null };
 
 /** Everything known of a task. Order and index as in `Plan.tasks`. */
@@ -33,13 +35,15 @@ export interface TaskState {
   readonly report: AgentReport | null;
   readonly exit: Exit | null;
   readonly log: string | null;
+  /** The present attempt's agent has ended well and its work is collected: it is never run again, only verified. */
+  readonly workDone: boolean;
   readonly verified: boolean;
   /** What the next attempt should be told: the failing verify output, or what the timed-out try had saved. */
   readonly feedback: string | null;
   /** The next work phase goes on in the same worktree and session. */
   readonly resumeSession: boolean;
   readonly notes: readonly string[];
-  /** The last failure, waiting for `decide` to settle it or retry it. */
+  /** Why the attempt before this one failed. */
   readonly lastFailure: { readonly reason: FailureReason; readonly message: string } | null;
 }
 
@@ -51,6 +55,8 @@ export interface GateState {
   readonly failures: number;
   /** When the present trouble began. */
   readonly since: Instant;
+  /** The present state was recorded as `gate-changed`. */
+  readonly announced: boolean;
 }
 
 export interface Counts {
@@ -71,9 +77,15 @@ export interface RunState {
   readonly exitCode: number | null;
   /** Set once: nothing starts any more. */
   readonly cancelling: CancelReason | null;
-  /** When a provider limit ended the run: when to resume. */
-  readonly resumeAfter: Instant | null;
   readonly tasks: readonly TaskState[];
+  /** Indices of tasks that are running, ending, or waiting between two phases of an attempt. */
+  readonly active: readonly number[];
+  /** Indices of settled tasks whose worktree is neither removed nor declared kept. */
+  readonly unreleased: readonly number[];
+  /** What had ended before the last resume: it does not count against `max-fail` again. */
+  readonly forgiven: { readonly failed: number; readonly completed: number };
+  /** The lowest index that is not settled. */
+  readonly firstOpen: number;
   readonly counts: Counts;
   readonly gates: Readonly<Record<string, GateState>>;
   readonly costUsd: number;
@@ -82,14 +94,14 @@ export interface RunState {
 const FRESH: TaskState = {
   now: { at: 'waiting', next: 'prepare', attempt: 1, notBefore: 0 },
   attempts: 0, counted: 0, infra: 0, startedAt: null, settledAt: null, start: null, worktree: null, delivery: null,
-  report: null, exit: null, log: null, verified: false, feedback: null, resumeSession: false, notes: [], lastFailure: null,
+  report: null, exit: null, log: null, workDone: false, verified: false, feedback: null, resumeSession: false, notes: [], lastFailure: null,
 };
 
 /** The state before the first fact. */
 export function initialState(plan: Plan): RunState {
   return {
-    seq: 0, startedAt: null, finishedAt: null, exitCode: null, cancelling: null, resumeAfter: null,
-    tasks: plan.tasks.map(() => FRESH),
+    seq: 0, startedAt: null, finishedAt: null, exitCode: null, cancelling: null,
+    tasks: plan.tasks.map(() => FRESH), active: [], unreleased: [], firstOpen: 0, forgiven: { failed: 0, completed: 0 },
     counts: { waiting: plan.tasks.length, running: 0, completed: 0, failed: 0, timedOut: 0, cancelled: 0, skipped: 0, overBudget: 0 },
     gates: {}, costUsd: 0,
   };

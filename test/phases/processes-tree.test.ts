@@ -95,7 +95,7 @@ describe('innocent processes', () => {
     const pid = innocent.pid ?? 0;
     // A tree whose root had this very pid, earlier.
     const reused = new ProcessTree({ table, root: { pid, start: table.startOf(pid) - 1 }, markers: ['ORCH_NONCE=ours'] });
-    await reused.signal('SIGKILL');
+    expect((await reused.signal('SIGKILL')).members).toEqual([]);
     expect(isAlive(pid)).toBe(true);
     // And the same tree without the trick does see it, or this test would prove nothing.
     const real = new ProcessTree({ table, root: { pid, start: table.startOf(pid) }, markers: ['ORCH_NONCE=ours'] });

@@ -1,6 +1,8 @@
 // Much output, and an orch that is stopped: weighed from outside, in a program of its own.
 import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createClock } from '../../src/effects/clock.ts';
 import { createProcesses } from '../../src/effects/processes.ts';
@@ -28,8 +30,11 @@ afterAll(() => {
   expect(survivors).toEqual([]);
 });
 
-function drive(spec: ProcessSpec): { readonly child: ChildProcess; readonly report: Promise<Report> } {
-  const child = spawn(process.execPath, [driver], { stdio: ['pipe', 'pipe', 'inherit'] });
+function drive(spec: ProcessSpec, exhaust?: 'start' | 'first-line'): { readonly child: ChildProcess; readonly report: Promise<Report> } {
+  const stdio = ['pipe', 'pipe', 'inherit'] as const;
+  const child = exhaust === undefined
+    ? spawn(process.execPath, [driver], { stdio: [...stdio] })
+    : spawn('sh', ['-c', 'ulimit -n 64; exec "$@"', 'sh', process.execPath, driver], { stdio: [...stdio], env: { ...process.env, DRIVER_EXHAUST: exhaust } });
   child.stdin?.end(JSON.stringify(spec));
   const report = (async () => {
     let text = '';
@@ -84,6 +89,13 @@ describe('much output', () => {
     }
   });
 
+  it('of several processes may share a log', async () => {
+    const own = createProcesses({ clock: createClock(), logLimits: { headBytes: 10, segmentBytes: 5 } });
+    const logFile = rig.at('shared.log');
+    for (const text of ['first', 'abcdefghij-0123456789-klmno-pqrst', 'last']) await own.run(rig.shell(`echo ${text}`, { logFile }));
+    expect(readFileSync(logFile, 'utf8')).toMatch(/^first\nabcdefghij\n\[orch: \d+ bytes of output are left out here\]\n.{4,9}qrst\nlast\n$/);
+  });
+
   it('goes on when the log cannot be written', async () => {
     writeFileSync(rig.at('a-file'), '');
     const end = await createProcesses({ clock: createClock() }).run(rig.agent(['print 5 100', 'fail 4'], { logFile: rig.at('a-file/output.log') }));
@@ -91,14 +103,42 @@ describe('much output', () => {
   });
 });
 
+describe('an orch that has no file descriptor left', () => {
+  it('says so when it cannot start a process', async () => {
+    const { end } = await drive(rig.shell('exit 3'), 'start').report;
+    expect(end.exit).toEqual({ kind: 'spawn-error', message: 'cannot start /bin/sh: too many open files in this process (EMFILE)' });
+  });
+
+  it('still finds and stops what a process left', async () => {
+    const spec = rig.agent(['say now', `daemon ${rig.at('late')}`, `wait ${rig.at('late')}`, 'sleep 200'], { graceMs: 300 });
+    const { end } = await drive(spec, 'first-line').report;
+    expect([end.exit, end.leftovers > 0, rig.survivors()]).toEqual([{ kind: 'code', code: 0 }, true, []]);
+  });
+});
+
+describe('an orch that is killed', () => {
+  it('leaves processes, which the next one finds', async () => {
+    const { child, report } = drive(rig.agent([`daemon ${rig.at('orphan')}`, `wait ${rig.at('orphan')}`, `touch ${rig.at('up')}`, 'hang']));
+    report.catch(() => undefined);
+    await rig.appeared('up');
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    expect(rig.survivors().length).toBeGreaterThanOrEqual(2);
+    expect(await createProcesses({ clock: createClock() }).reap({ run: rig.run, task: 'one' })).toBeGreaterThanOrEqual(2);
+    expect(rig.survivors()).toEqual([]);
+  });
+});
+
 describe('an orch that is stopped', () => {
   it('times nothing out when it goes on', async () => {
-    const spec = rig.agent([`touch ${rig.at('ready')}`, `wait ${rig.at('go')}`], { timeoutMs: 1600, idleTimeoutMs: 1500 });
+    const spec = rig.agent([`touch ${rig.at('ready')}`, `wait ${rig.at('go')}`], { timeoutMs: 2300, idleTimeoutMs: 2200 });
     const { child, report } = drive(spec);
     await rig.appeared('ready');
     child.kill('SIGSTOP');
-    await new Promise((resolve) => setTimeout(resolve, 2500));
+    await setTimeout(3000);
     child.kill('SIGCONT');
+    // Time to look at the deadlines, which the process must survive.
+    await setTimeout(400);
     writeFileSync(rig.at('go'), '');
     expect((await report).end.exit).toEqual({ kind: 'code', code: 0 });
   });

@@ -155,10 +155,10 @@ describe.each(tiers.filter(({ tier }) => tier === 3))('in tier 3', ({ processes 
 describe('many trees', () => {
   it('that are looked at together share one look, which is never older than the question', async () => {
     const table = createTable();
-    const [first, second] = await Promise.all([table.rows(), table.rows()]);
+    const [first, second] = await Promise.all([table.rows(null), table.rows(null)]);
     expect(first).toBe(second);
     const child = spawn('sleep', ['60']);
-    const later = await table.rows();
+    const later = await table.rows(null);
     expect(later.map((row) => row.pid)).toContain(child.pid);
     expect(first?.map((row) => row.pid)).not.toContain(child.pid);
     child.kill('SIGKILL');

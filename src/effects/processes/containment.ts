@@ -57,6 +57,6 @@ export function sessionContainment(table: ProcessTable): Containment {
     ...lookups(table, 4),
     isSupervised: false,
     wrap: ({ command, args, env }, nonce) => ({ command, args, env: withNonce(env, nonce) }),
-    adopt: ({ pid }, nonce) => new ProcessTree({ table, root: { pid, start: table.startOf(pid) }, markers: [`ORCH_NONCE=${nonce}`] }),
+    adopt: ({ pid }, nonce) => new ProcessTree({ table, root: { pid, start: table.startOf(pid), spawnedAt: performance.now() }, markers: [`ORCH_NONCE=${nonce}`] }),
   };
 }

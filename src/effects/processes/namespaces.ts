@@ -64,7 +64,7 @@ export function subreaperContainment(table: ProcessTable, tools: Tools): Made {
     isSupervised: true,
     wrap: ({ command, args, env, graceMs }, nonce) => targetOf(supervise([command, ...args], graceMs) ?? [], superviseEnvironment(withNonce(env, nonce), perl)),
     adopt: ({ pid, supervision }, nonce) => {
-      const tree = new ProcessTree({ table, root: { pid, start: table.startOf(pid) }, markers: [`ORCH_NONCE=${nonce}`] });
+      const tree = new ProcessTree({ table, root: { pid, start: table.startOf(pid), spawnedAt: performance.now() }, markers: [`ORCH_NONCE=${nonce}`] });
       return new SubreaperTree({ table, pid, supervision: supervision ?? RUNNING }, tree);
     },
   };

@@ -2,10 +2,10 @@
 // under a subreaper nothing escapes either, but each process has to be ended by itself.
 import type { Supervision } from './supervisor.ts';
 import type { ProcessRow, ProcessTable } from './table.ts';
-import { send, type ProcessTree, type Tree, type TreeScan } from './tree.ts';
+import { send, sinceOf, type ProcessTree, type Root, type Tree, type TreeScan } from './tree.ts';
 import { look } from './view.ts';
 
-interface Root {
+interface Supervised {
   readonly table: ProcessTable;
   /** The wrapper, just spawned. */
   readonly pid: number;
@@ -14,22 +14,23 @@ interface Root {
 
 /** Everything in a pid namespace but its first process, which is the supervisor. */
 export class NamespaceTree implements Tree {
+  readonly #supervised: Supervised;
   readonly #root: Root;
-  readonly #start: number;
   /** The supervisor, once it was seen: it may outlive the wrapper by a moment. */
   #init: ProcessRow | null = null;
 
-  constructor(root: Root) {
-    this.#root = root;
-    this.#start = root.table.startOf(root.pid);
+  constructor(supervised: Supervised) {
+    const { table, pid } = supervised;
+    this.#supervised = supervised;
+    this.#root = { pid, start: table.startOf(pid), spawnedAt: performance.now() };
   }
 
   async scan(): Promise<TreeScan> {
-    const { table, pid, supervision } = this.#root;
+    const { table, pid, supervision } = this.#supervised;
     const before = table.births();
-    const view = await look(table);
+    const view = await look(table, sinceOf(this.#root));
     const owner = view.byPid.get(pid);
-    const wrapper = owner !== undefined && table.isSameStart(owner.start, this.#start) ? owner : undefined;
+    const wrapper = owner !== undefined && table.isSameStart(owner.start, this.#root.start) ? owner : undefined;
     if (wrapper !== undefined) this.#init ??= view.children.get(pid)?.[0] ?? null;
     const init = this.#init;
     const isInitAlive = init !== null && view.byPid.get(init.pid)?.start === init.start;
@@ -42,7 +43,7 @@ export class NamespaceTree implements Tree {
 
   async signal(signal: NodeJS.Signals): Promise<TreeScan> {
     const found = await this.scan();
-    const { table, pid, supervision } = this.#root;
+    const { table, pid, supervision } = this.#supervised;
     const isEnd = signal === 'SIGKILL' || supervision.stage === 'starting';
     if (isEnd && this.#init !== null && table.isStill(this.#init)) send(this.#init.pid, 'SIGKILL');
     if (isEnd && found.members.some((row) => row.pid === pid)) send(pid, 'SIGKILL');
@@ -53,11 +54,11 @@ export class NamespaceTree implements Tree {
 
 /** Everything under a subreaper but the subreaper itself. */
 export class SubreaperTree implements Tree {
-  readonly #root: Root;
+  readonly #supervised: Supervised;
   readonly #tree: ProcessTree;
 
-  constructor(root: Root, tree: ProcessTree) {
-    this.#root = root;
+  constructor(supervised: Supervised, tree: ProcessTree) {
+    this.#supervised = supervised;
     this.#tree = tree;
   }
 
@@ -67,7 +68,7 @@ export class SubreaperTree implements Tree {
 
   async signal(signal: NodeJS.Signals): Promise<TreeScan> {
     const { found, supervisor } = await this.#look();
-    const { table, supervision } = this.#root;
+    const { table, supervision } = this.#supervised;
     const sent = supervision.stage === 'starting' ? 'SIGKILL' : signal;
     if (sent === 'SIGKILL' && found.members.length > 0) {
       // The program may have stopped its supervisor.
@@ -81,7 +82,7 @@ export class SubreaperTree implements Tree {
 
   async #look(): Promise<{ readonly found: TreeScan; readonly supervisor: ProcessRow | undefined }> {
     const { members, isQuiet } = await this.#tree.scan();
-    const { pid, supervision } = this.#root;
+    const { pid, supervision } = this.#supervised;
     const supervisor = members.find((row) => row.pid === pid);
     if (supervision.stage === 'starting') return { found: { members, isQuiet: false }, supervisor };
     return { found: { members: members.filter((row) => row.pid !== pid), isQuiet }, supervisor };

@@ -1,6 +1,6 @@
 // Which processes belong to a tree, and signals to all of them. Owns the knowledge of one tree: its root, the members
 // seen so far, its marker. Never signals a process without lineage or marker, nor orch itself or an ancestor of it.
-import type { ProcessRow, ProcessTable } from './table.ts';
+import type { Birth, ProcessRow, ProcessTable } from './table.ts';
 import { look, type View } from './view.ts';
 
 export interface TreeScan {
@@ -17,10 +17,18 @@ export interface Tree {
   signal(signal: NodeJS.Signals): Promise<TreeScan>;
 }
 
+export interface Root {
+  readonly pid: number;
+  /** In the unit of the table. */
+  readonly start: number;
+  /** `performance.now()` at its spawn, if that was now: it makes looking cheaper. */
+  readonly spawnedAt?: number;
+}
+
 export interface TreeInit {
   readonly table: ProcessTable;
-  /** The leader of its own session, and when it started; null = the tree is known by its markers alone. */
-  readonly root: { readonly pid: number; readonly start: number } | null;
+  /** The leader of its own session; null = the tree is known by its markers alone. */
+  readonly root: Root | null;
   /** `NAME=value` pairs that the environment of a member holds, all of them; null = none is known. */
   readonly markers: readonly string[] | null;
 }
@@ -28,7 +36,7 @@ export interface TreeInit {
 /** A process with everything that descends from it, however it was detached, as far as lineage, session or environment tell. */
 export class ProcessTree implements Tree {
   readonly #table: ProcessTable;
-  readonly #root: { readonly pid: number; readonly start: number } | null;
+  readonly #root: Root | null;
   readonly #markers: readonly string[] | null;
   /** pid → start of members and of strangers; a stranger can become a member by lineage only. */
   readonly #known = new Map<number, number>();
@@ -42,7 +50,7 @@ export class ProcessTree implements Tree {
 
   async scan(): Promise<TreeScan> {
     const before = this.#table.births();
-    const members = this.#membersOf(await look(this.#table));
+    const members = this.#membersOf(await look(this.#table, sinceOf(this.#root)));
     return { members, isQuiet: before !== null && before === this.#table.births() };
   }
 
@@ -108,6 +116,11 @@ export class ProcessTree implements Tree {
     this.#strangers.set(row.pid, row.start);
     return false;
   }
+}
+
+/** What `ProcessTable.rows` may leave out when it looks for descendants of this root. */
+export function sinceOf(root: Root | null): Birth | null {
+  return root?.spawnedAt === undefined ? null : { pid: root.pid, elapsedMs: performance.now() - root.spawnedAt };
 }
 
 /** Sends a signal; a process that is gone is no error. */

@@ -1,6 +1,6 @@
 // One look at the process table, arranged once for all trees that ask at the same moment: a hundred tasks that are stopped
 // together would otherwise sort a thousand rows, and read a thousand environments, a hundred times.
-import type { ProcessRow, ProcessTable } from './table.ts';
+import type { Birth, ProcessRow, ProcessTable } from './table.ts';
 
 /** Rows of one look, by what trees ask for. */
 export class View {
@@ -47,9 +47,9 @@ export class View {
 
 const views = new WeakMap<readonly ProcessRow[], View>();
 
-/** A look that began after the call; calls of one moment share it. */
-export async function look(table: ProcessTable): Promise<View> {
-  const rows = await table.rows();
+/** A look that began after the call; calls of one moment share it. `since` as in `ProcessTable.rows`. */
+export async function look(table: ProcessTable, since: Birth | null): Promise<View> {
+  const rows = await table.rows(since);
   const view = views.get(rows) ?? new View(rows, table);
   views.set(rows, view);
   return view;

@@ -1,0 +1,32 @@
+#!/usr/bin/env node
+// The bin: the one try/catch and the one exit code. `--version` is answered before anything is loaded.
+import { EXIT, OrchError } from './errors.ts';
+import { version } from './lib/version.ts';
+
+// A reader that has seen enough (`orch status | head`) is no error.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(EXIT.ok);
+    throw error;
+  });
+}
+
+const argv = process.argv.slice(2);
+try {
+  if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-v')) process.stdout.write(`${version}\n`);
+  else {
+    const { main } = await import('./commands/main.ts');
+    process.exitCode = await main(argv);
+  }
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+function report(error: unknown): number {
+  if (error instanceof OrchError) {
+    process.stderr.write(`${error.message}\n${error.hint === undefined ? '' : `hint: ${error.hint}\n`}`);
+    return error.exitCode;
+  }
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\nthis is a bug in orch ${version}; please report it with the lines above\n`);
+  return EXIT.bug;
+}

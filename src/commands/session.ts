@@ -1,0 +1,130 @@
+// One run in this process, from a frozen plan to an exit code: where the pure core meets the concrete effects. Owns the
+// lock, the journal and the reporters for as long as the run takes, and gives all of them back.
+import { randomUUID } from 'node:crypto';
+import path from 'node:path';
+import { adapterFor } from '../agents/adapters.ts';
+import { createClock } from '../effects/clock.ts';
+import { agentEnvironment } from '../effects/env.ts';
+import { createFiles } from '../effects/files.ts';
+import { createProcesses } from '../effects/processes.ts';
+import { createWorkspaces } from '../effects/workspaces.ts';
+import type { Clock, Processes, Repository, Workspaces } from '../effects/effects.ts';
+import { acquire, type RunLock } from '../journal/lock.ts';
+import { Journal } from '../journal/journal.ts';
+import { createRun, loadRun, planHash, type LoadedRun } from '../journal/store.ts';
+import { runPaths, type RunPaths } from '../journal/run-paths.ts';
+import { version } from '../lib/version.ts';
+import { createPhases } from '../phases/phases.ts';
+import type { Plan, RunId } from '../plan/plan.ts';
+import { Driver, type DriverEnd } from '../run/driver.ts';
+import type { AgentOutput, Fact, RunEvent } from '../run/events.ts';
+import { reduce } from '../run/reduce.ts';
+import { initialState, type RunState } from '../run/state.ts';
+
+/** Who is told of a run: the hub of the command line, or a program. */
+export interface Listener {
+  onEvent(event: RunEvent, state: RunState): void;
+  onOutput(output: AgentOutput): void;
+  onTick(now: number): void;
+}
+
+export interface SessionOptions {
+  readonly repo: Repository;
+  readonly listener: (plan: Plan) => Listener;
+  /** Called once the run is under way. */
+  readonly onStart?: (driver: Driver, clock: Clock) => void;
+}
+
+export interface SessionEnd extends DriverEnd {
+  readonly plan: Plan;
+  /** When this process began to run it. */
+  readonly since: number;
+}
+
+const TICK_MS = 125;
+
+/** Runs a new plan to its end. Throws OrchError when it cannot begin. */
+export async function startRun(options: SessionOptions & { readonly plan: Plan; readonly manifestText: string | null }): Promise<SessionEnd> {
+  const { repo, plan, manifestText } = options;
+  const paths = await createRun({ commonDir: repo.commonDir, plan, manifestText });
+  const first: Fact = {
+    type: 'run-started', format: 1, name: plan.name, base: plan.base.sha, target: plan.target, tasks: plan.tasks.length, plan: planHash(plan),
+  };
+  await using lock = await acquire({ dir: paths.dir });
+  return await session({ ...options, paths, lock, state: initialState(plan), first });
+}
+
+/** Goes on with a run that ended early. `failed` also retries what failed; `force` takes it from another machine. */
+export async function resumeRun(options: SessionOptions & { readonly run: RunId; readonly failed: boolean; readonly force: boolean }): Promise<SessionEnd> {
+  const { repo, run, failed, force } = options;
+  const paths = runPaths(repo.commonDir, run);
+  await using lock = await acquire({ dir: paths.dir, force });
+  // Read under the lock: what the last holder wrote is all there is.
+  const loaded = await loadRun(repo.commonDir, run);
+  const { plan } = loaded;
+  const first: Fact = loaded.events.length > 0 ? { type: 'run-resumed', failed } : {
+    type: 'run-started', format: 1, name: plan.name, base: plan.base.sha, target: plan.target, tasks: plan.tasks.length, plan: planHash(plan),
+  };
+  return await session({ ...options, plan, paths, lock, state: stateOf(loaded), first });
+}
+
+/** The state that a run's journal gives. */
+export function stateOf({ plan, events }: Pick<LoadedRun, 'plan' | 'events'>): RunState {
+  return events.reduce<RunState>((state, event) => reduce(plan, state, event), initialState(plan));
+}
+
+interface Begun extends SessionOptions {
+  readonly plan: Plan;
+  readonly paths: RunPaths;
+  readonly lock: RunLock;
+  readonly state: RunState;
+  readonly first: Fact;
+}
+
+async function session(begun: Begun): Promise<SessionEnd> {
+  const { repo, plan, paths, lock, state, first } = begun;
+  const clock = createClock();
+  const since = clock.now();
+  const processes = createProcesses({ clock });
+  // Whatever an earlier process left running must be gone before its worktrees are touched.
+  if (first.type === 'run-resumed') await processes.reap({ run: plan.run });
+  await using journal = await Journal.open({ dir: paths.dir, epoch: lock.epoch, writer: `orch ${version}` });
+  const listener = begun.listener(plan);
+  const workspaces = await createWorkspaces({ repo, root: plan.worktrees.root });
+  const driver = new Driver({
+    plan, state, first, journal, clock, onEvent: (event, after) => listener.onEvent(event, after),
+    phases: phasesOf({ repo, plan, paths, clock, processes, workspaces, listener }),
+  });
+  begun.onStart?.(driver, clock);
+  const ticker = setInterval(() => listener.onTick(clock.now()), TICK_MS);
+  try {
+    return { ...(await driver.done), plan, since };
+  } finally {
+    clearInterval(ticker);
+    await workspaces.flush();
+  }
+}
+
+interface Parts {
+  readonly repo: Repository;
+  readonly plan: Plan;
+  readonly paths: RunPaths;
+  readonly clock: Clock;
+  readonly processes: Processes;
+  readonly workspaces: Workspaces;
+  readonly listener: Listener;
+}
+
+function phasesOf({ repo, plan, paths, clock, processes, workspaces, listener }: Parts): ReturnType<typeof createPhases> {
+  return createPhases({
+    plan, repo, clock, processes, workspaces, files: createFiles(),
+    adapterOf: (agent) => adapterFor(plan.agents[agent]?.adapter ?? agent),
+    attemptPaths: (task, attempt) => {
+      const files = paths.attempt(task, attempt);
+      return { dir: files.dir, prompt: files.prompt, log: files.output, result: files.result, output: path.join(files.dir, 'outputs.txt') };
+    },
+    environment: (set, pass) => agentEnvironment({ parent: process.env, pass, set }),
+    newId: () => randomUUID(),
+    onOutput: (output) => listener.onOutput(output),
+  });
+}

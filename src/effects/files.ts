@@ -1,0 +1,25 @@
+// Small text files on disk: an attempt's prompt, result and outputs.
+import { open } from 'node:fs/promises';
+import { ensureDir, outputFile } from 'fs-extra';
+import type { Files } from './effects.ts';
+
+export function createFiles(): Files {
+  return {
+    makeDir: async (dir) => { await ensureDir(dir, 0o700); },
+    writeText: async (file, text) => { await outputFile(file, text, { mode: 0o600 }); },
+    readText: async (file, maxBytes) => {
+      const handle = await open(file, 'r').catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return null;
+        throw error;
+      });
+      if (handle === null) return null;
+      try {
+        const buffer = Buffer.alloc(Math.min(maxBytes, (await handle.stat()).size));
+        const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0);
+        return buffer.toString('utf8', 0, bytesRead);
+      } finally {
+        await handle.close();
+      }
+    },
+  };
+}

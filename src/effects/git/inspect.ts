@@ -1,0 +1,33 @@
+// Questions about commits that commands answer for people: differences, logs, ancestry. Read-only, and never runs an
+// external diff or a text conversion that a repository configures.
+import type { Sha } from '../../plan/plan.ts';
+import type { Repository } from '../effects.ts';
+import { askGit, gitClient } from './client.ts';
+import { gitRaw } from './plumbing.ts';
+import { repositoryFolder } from './repository.ts';
+
+/** The difference between two commits as text for people; rejects when one of them does not exist. */
+export function diffText(repo: Repository, from: Sha, to: Sha, options: { form: 'stat' | 'patch'; color: boolean }): Promise<string> {
+  const color = options.color ? 'always' : 'never';
+  return gitClient(repositoryFolder(repo)).raw([
+    'diff', '--no-ext-diff', '--no-textconv', `--color=${color}`, options.form === 'stat' ? '--stat' : '--patch', '--end-of-options', from, to, '--',
+  ]);
+}
+
+/** One line per commit of `from..to`, newest first: `<short sha> <subject>`. */
+export async function logOneline(repo: Repository, from: Sha, to: Sha): Promise<string[]> {
+  const out = await gitClient(repositoryFolder(repo)).raw(['log', '--no-color', '--format=%h %s', '--end-of-options', `${from}..${to}`, '--']);
+  return out.split('\n').filter((line) => line !== '');
+}
+
+/** The commit of a branch (without `refs/heads/`), or null when there is none. */
+export async function branchTip(repo: Repository, branch: string): Promise<Sha | null> {
+  const out = await askGit(repositoryFolder(repo), ['rev-parse', '-q', '--verify', `refs/heads/${branch}^{commit}`]);
+  return out === null ? null : out.trim();
+}
+
+/** Whether `ancestor` is reachable from `descendant`; false when either does not exist. */
+export async function isAncestor(repo: Repository, ancestor: string, descendant: string): Promise<boolean> {
+  const output = await gitRaw(['merge-base', '--is-ancestor', ancestor, descendant], { cwd: repositoryFolder(repo) });
+  return output.code === 0;
+}

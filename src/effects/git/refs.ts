@@ -1,0 +1,92 @@
+// Reads and moves references. Moves are compare-and-swap, never follow a symbolic reference, and those that are asked
+// for at the same time go to git together.
+import type { Sha } from '../../plan/plan.ts';
+import type { Repository } from '../effects.ts';
+import { gitEnvironment } from './environment.ts';
+import { gitRaw, requireGit } from './plumbing.ts';
+
+/** `from: null` = must not exist yet; `to: null` = delete. References in full. */
+export interface RefMove {
+  readonly ref: string;
+  readonly from: Sha | null;
+  readonly to: Sha | null;
+}
+/** null = done; otherwise why not. */
+export type RefRefusal = string | null;
+
+export interface Refs {
+  /** Makes all of these moves or none. */
+  move(moves: readonly RefMove[]): Promise<RefRefusal>;
+  /** The commits that these expressions name (`refs/heads/x`, a sha, `sha^{tree}`), null for what does not exist. */
+  resolve(names: readonly string[]): Promise<(Sha | null)[]>;
+  /** Existing references under these prefixes or with these exact names. */
+  list(patterns: readonly string[]): Promise<RefEntry[]>;
+}
+export interface RefEntry {
+  readonly ref: string;
+  readonly sha: Sha;
+  readonly tree: Sha | null;
+  readonly parents: readonly Sha[];
+  /** Where it is checked out, or null. */
+  readonly worktree: string | null;
+}
+
+interface Pending {
+  readonly moves: readonly RefMove[];
+  readonly settle: (refusal: RefRefusal) => void;
+}
+
+/** References of one repository. `message` is written to reflogs. */
+export function createRefs(repo: Repository, message = 'orch'): Refs {
+  const call = { cwd: repo.commonDir, env: { ...gitEnvironment(), GIT_DIR: repo.commonDir } };
+  let pending: Pending[] = [];
+  let running = false;
+
+  const update = async (moves: readonly RefMove[]): Promise<RefRefusal> => {
+    const zero = '0'.repeat(repo.objectFormat === 'sha256' ? 64 : 40);
+    const input = moves
+      .map((m) => (m.to === null ? `delete ${m.ref} ${m.from ?? zero}\n` : `update ${m.ref} ${m.to} ${m.from ?? zero}\n`))
+      .join('');
+    const output = await gitRaw(['update-ref', '-m', message, '--no-deref', '--stdin'], { ...call, input });
+    return output.code === 0 ? null : output.stderr.replace(/^fatal: /, '') || `git update-ref: exit code ${output.code}`;
+  };
+  const drain = async (): Promise<void> => {
+    running = true;
+    while (pending.length > 0) {
+      const batch = pending;
+      pending = [];
+      const refusal = await update(batch.flatMap((each) => each.moves));
+      for (const each of batch) {
+        // One bad move refuses the whole batch: find out whose it was.
+        each.settle(refusal === null || batch.length === 1 ? refusal : await update(each.moves));
+      }
+    }
+    running = false;
+  };
+  return {
+    move: (moves) =>
+      moves.length === 0
+        ? Promise.resolve(null)
+        : new Promise((settle) => {
+            pending.push({ moves, settle });
+            if (!running) {
+              running = true;
+              setImmediate(() => void drain());
+            }
+          }),
+    async resolve(names) {
+      const input = names.map((name) => `${name}\n`).join('');
+      const out = await requireGit(['cat-file', '--batch-check=%(objectname) %(objecttype)'], { ...call, input });
+      const lines = out.toString().split('\n');
+      return names.map((_, index) => /^([0-9a-f]{40,64}) (?:commit|tree)$/.exec(lines[index] ?? '')?.[1] ?? null);
+    },
+    async list(patterns) {
+      const format = '--format=%(refname)%00%(objectname)%00%(tree)%00%(parent)%00%(worktreepath)';
+      const out = await requireGit(['for-each-ref', format, ...patterns], call);
+      return out.toString().split('\n').filter((line) => line !== '').map((line) => {
+        const [ref = '', sha = '', tree = '', parents = '', worktree = ''] = line.split('\0');
+        return { ref, sha, tree: tree || null, parents: parents === '' ? [] : parents.split(' '), worktree: worktree || null };
+      });
+    },
+  };
+}

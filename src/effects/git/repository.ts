@@ -1,0 +1,168 @@
+// Finds and judges the repository that a run is about: before anything is created, and without writing anything.
+import { access } from 'node:fs/promises';
+import path from 'node:path';
+import { EXIT, OrchError } from '../../errors.ts';
+import { similarNames } from '../../lib/similar-names.ts';
+import type { Sha } from '../../plan/plan.ts';
+import type { Repository } from '../effects.ts';
+import { askGit, gitClient } from './client.ts';
+import { gitProgram } from './environment.ts';
+
+/** The oldest git with `merge-tree --write-tree`, which merges without a working tree. */
+export const OLDEST_GIT = [2, 38, 0] as const;
+
+/** Looks at the repository around `cwd`. Throws `OrchError` (exit 3) when there is none, or git is missing or too old. */
+export async function openRepository(cwd: string): Promise<Repository> {
+  const gitVersion = await requireGitVersion(cwd);
+  const [commonDir, bare, inside, objectFormat] = await requireRepository(cwd);
+  const topLevel = inside === 'true' ? await askGit(cwd, ['rev-parse', '--path-format=absolute', '--show-toplevel']) : null;
+  return {
+    commonDir: commonDir ?? '',
+    topLevel: topLevel === null ? null : chomp(topLevel),
+    bare: bare === 'true',
+    objectFormat: objectFormat === 'sha256' ? 'sha256' : 'sha1',
+    gitVersion,
+  };
+}
+
+async function requireGitVersion(cwd: string): Promise<[number, number, number]> {
+  await requireFolder(cwd);
+  let text: string;
+  try {
+    text = await gitClient(cwd).raw(['version']);
+  } catch (cause) {
+    throw new OrchError({
+      code: 'git-missing', exitCode: EXIT.preflight, cause,
+      message: `git could not be started (${gitProgram()})`,
+      hint: `Install git ${OLDEST_GIT.slice(0, 2).join('.')} or later and make sure that it is on PATH.`,
+    });
+  }
+  const found = /(\d+)\.(\d+)(?:\.(\d+))?/.exec(text);
+  const version: [number, number, number] = [Number(found?.[1] ?? 0), Number(found?.[2] ?? 0), Number(found?.[3] ?? 0)];
+  if (version[0] < OLDEST_GIT[0] || (version[0] === OLDEST_GIT[0] && version[1] < OLDEST_GIT[1])) {
+    throw new OrchError({
+      code: 'git-too-old', exitCode: EXIT.preflight,
+      message: `git ${version.join('.')} is too old: orch needs ${OLDEST_GIT.slice(0, 2).join('.')} or later, to merge without a working tree`,
+      hint: `Upgrade git (${gitProgram()}), or set ORCH_GIT to the path of a newer one.`,
+    });
+  }
+  return version;
+}
+
+async function requireFolder(cwd: string): Promise<void> {
+  await access(cwd).catch((cause: unknown) => {
+    throw new OrchError({ code: 'no-such-folder', exitCode: EXIT.preflight, cause, message: `${cwd} does not exist or cannot be read` });
+  });
+}
+
+async function requireRepository(cwd: string): Promise<string[]> {
+  const args = ['rev-parse', '--path-format=absolute', '--git-common-dir', '--is-bare-repository', '--is-inside-work-tree', '--show-object-format'];
+  try {
+    return (await gitClient(cwd).raw(args)).trim().split('\n');
+  } catch (cause) {
+    const said = cause instanceof Error ? cause.message : '';
+    if (said.includes('dubious ownership')) {
+      throw new OrchError({
+        code: 'repository-not-trusted', exitCode: EXIT.preflight, cause,
+        message: `git does not trust the repository at ${cwd}: it belongs to another user`,
+        hint: `If you trust it: git config --global --add safe.directory '${cwd}'`,
+      });
+    }
+    const missing = said.includes('not a git repository');
+    throw new OrchError({
+      code: 'not-a-repository', exitCode: EXIT.preflight, cause,
+      message: missing ? `${cwd} is not in a git repository` : `git cannot read the repository at ${cwd}: ${said.trim().split('\n').at(-1) ?? ''}`,
+      ...(missing ? { hint: 'Change into one, or make one: git init && git add -A && git commit -m "Start"' } : {}),
+    });
+  }
+}
+
+/** The folder where git commands of the user's own checkout are run: its working tree, or the bare repository. */
+export function repositoryFolder(repo: Repository): string {
+  return repo.topLevel ?? repo.commonDir;
+}
+
+/** Beside the repository, never inside it: `../<name>.orch`. */
+export function defaultWorktreesRoot(repo: Repository): string {
+  const hidden = path.basename(repo.commonDir).startsWith('.');
+  // A common folder of another name in a checkout is a submodule's or a separate one: the checkout is what people know.
+  const home = hidden ? path.dirname(repo.commonDir) : repo.bare || repo.topLevel === null ? repo.commonDir : repo.topLevel;
+  return path.join(path.dirname(home), `${path.basename(home).replace(/\.git$/, '')}.orch`);
+}
+
+/** Resolves what worktrees start from; null = HEAD. Throws `OrchError` (exit 3) for an unborn HEAD, (exit 2) for an unknown name. */
+export async function resolveBase(repo: Repository, ref: string | null): Promise<{ ref: string; sha: Sha }> {
+  const folder = repositoryFolder(repo);
+  const name = ref ?? (await currentBranch(repo)) ?? 'HEAD';
+  const sha = await askGit(folder, ['rev-parse', '-q', '--verify', '--end-of-options', `${ref ?? 'HEAD'}^{commit}`]);
+  if (sha !== null) return { ref: name, sha: chomp(sha) };
+  const names = await branchNames(repo);
+  if (ref === null || (ref === 'HEAD' && names.length === 0)) {
+    throw new OrchError({
+      code: 'no-commits', exitCode: EXIT.preflight,
+      message: `HEAD of ${folder} has no commits yet, so there is nothing for worktrees to start from`,
+      hint: names.length === 0 ? 'Commit something first: git add -A && git commit -m "Start"' : `Name a base, e.g. --base ${names[0] ?? ''}`,
+    });
+  }
+  const near = similarNames(ref, names);
+  throw new OrchError({
+    code: 'unknown-base', exitCode: EXIT.usage,
+    message: `base ${JSON.stringify(ref)} is not a commit of ${folder}`,
+    ...(near.length > 0 ? { hint: `Did you mean ${near.join(' or ')}?` } : {}),
+  });
+}
+
+/** The branch that HEAD is on, without `refs/heads/`; null when detached. An unborn branch has a name too. */
+export async function currentBranch(repo: Repository): Promise<string | null> {
+  const ref = await askGit(repositoryFolder(repo), ['symbolic-ref', '-q', 'HEAD']);
+  return ref === null ? null : chomp(ref).replace(/^refs\/heads\//, '');
+}
+
+/** Every local and remote-tracking branch, short. */
+export async function branchNames(repo: Repository): Promise<string[]> {
+  const out = await askGit(repositoryFolder(repo), ['for-each-ref', '--format=%(refname:short)', 'refs/heads', 'refs/remotes']);
+  return (out ?? '').split('\n').filter((name) => name !== '');
+}
+
+/** How many files of the user's checkout are changed or untracked; writes nothing, not even the index. */
+export async function dirtySummary(repo: Repository): Promise<{ changed: number; untracked: number }> {
+  if (repo.topLevel === null) return { changed: 0, untracked: 0 };
+  const out = (await askGit(repo.topLevel, ['status', '--porcelain', '-z', '--no-renames', '--untracked-files=normal', '--ignore-submodules=dirty'])) ?? '';
+  const entries = out.split('\0').filter((entry) => entry !== '');
+  const untracked = entries.filter((entry) => entry.startsWith('??')).length;
+  return { changed: entries.length - untracked, untracked };
+}
+
+/** What git operation is under way in a git folder (of a checkout or a worktree), from the names of its files; null = none. */
+export function operationAmong(names: readonly string[]): string | null {
+  const signs: readonly (readonly [string, string])[] = [
+    ['rebase-merge', 'rebase'], ['rebase-apply', 'rebase'], ['MERGE_HEAD', 'merge'], ['CHERRY_PICK_HEAD', 'cherry-pick'],
+    ['REVERT_HEAD', 'revert'], ['BISECT_START', 'bisect'],
+  ];
+  return signs.find(([name]) => names.includes(name))?.[1] ?? null;
+}
+
+/** Throws `OrchError` (exit 3) when a branch called `orch` makes branches `orch/…` impossible. */
+export async function requireBranchNamespace(repo: Repository): Promise<void> {
+  if ((await askGit(repositoryFolder(repo), ['rev-parse', '-q', '--verify', 'refs/heads/orch'])) === null) return;
+  throw new OrchError({
+    code: 'branch-in-the-way', exitCode: EXIT.preflight,
+    message: 'a branch named "orch" exists, so git cannot create branches named "orch/…"',
+    hint: 'Rename it: git branch -m orch orch-old',
+  });
+}
+
+/** Whether worktrees may be made by hand: plain files for references, and no extension that this program does not know. */
+export async function hasPlainLayout(repo: Repository): Promise<boolean> {
+  const known = new Set(['noop', 'preciousobjects', 'partialclone', 'worktreeconfig', 'objectformat', 'compatobjectformat', 'relativeworktrees']);
+  const out = (await askGit(repositoryFolder(repo), ['config', '--get-regexp', '^extensions\\.'])) ?? '';
+  return out.split('\n').filter((line) => line !== '').every((line) => {
+    const [key = '', value = ''] = line.split(' ');
+    const name = key.slice('extensions.'.length).toLowerCase();
+    return known.has(name) || (name === 'refstorage' && value === 'files');
+  });
+}
+
+function chomp(text: string): string {
+  return text.replace(/\n$/, '');
+}

@@ -1,0 +1,103 @@
+// The workspaces effect over git worktrees: one for each task, made, collected and removed so that nothing is lost and
+// the user's checkout is never touched. The parts are in workspaces/.
+import { lstat, mkdir, readdir, realpath, rm, rmdir } from 'node:fs/promises';
+import path from 'node:path';
+import process from 'node:process';
+import { EXIT, OrchError } from '../errors.ts';
+import type { Repository, Workspace, Workspaces } from './effects.ts';
+import { hasPlainLayout } from './git/repository.ts';
+import { createCopyList, isInside } from './workspaces/carry.ts';
+import { createTemplates } from './workspaces/checkout.ts';
+import { capture } from './workspaces/collect.ts';
+import { openContext } from './workspaces/context.ts';
+import { create, type Maker } from './workspaces/create.ts';
+import { type Live, reopen } from './workspaces/live.ts';
+import { remove } from './workspaces/remove.ts';
+import { createTrash } from './workspaces/trash.ts';
+
+export interface WorkspacesInit {
+  readonly repo: Repository;
+  /** Absolute; worktrees are at `<root>/<run>/<task>`. Made when missing. */
+  readonly root: string;
+  /** The root may be inside the user's working tree, because the user said so. */
+  readonly isInsideAllowed?: boolean;
+}
+
+/** Throws `OrchError` (exit 2) for a root that worktrees must not be in. */
+export async function createWorkspaces(init: WorkspacesInit): Promise<Workspaces> {
+  const { repo } = init;
+  const root = await requireRoot(init);
+  const isPlain = await hasPlainLayout(repo);
+  const context = await openContext({ repo, root, hasOwnView: isPlain });
+  const trash = createTrash({
+    commonDir: repo.commonDir, commonBin: path.join(context.home, 'trash'), root, rootBin: path.join(root, '.orch-trash'),
+  });
+  const templates = createTemplates(context, path.join(context.home, 'tmp', `templates-${process.pid}`));
+  const maker: Maker = { context, templates, trash, isPlain, copyList: createCopyList(repo.topLevel ?? repo.commonDir) };
+  const lives = new Map<string, Live>();
+  const liveOf = async (workspace: Workspace): Promise<Live> => {
+    const live = lives.get(keyOf(workspace));
+    if (live !== undefined && live.workspace.attempt === workspace.attempt && live.workspace.path === workspace.path) return live;
+    return reopen(context, workspace);
+  };
+  return {
+    create: (request) => create(maker, request, (live) => lives.set(keyOf(live.workspace), live)),
+    async collect(workspace, message) {
+      try {
+        const { collected } = await capture(context, await liveOf(workspace), { message, onto: 'branch' });
+        return { ok: true, collected };
+      } catch (error) {
+        return { ok: false, message: error instanceof Error ? error.message : String(error) };
+      }
+    },
+    async remove(workspace) {
+      const kept = await remove(context, trash, await liveOf(workspace));
+      if (kept === null) lives.delete(keyOf(workspace));
+      return kept;
+    },
+    async flush() {
+      await templates.clear();
+      await trash.flush();
+      await sweep(path.join(context.home, 'tmp'));
+      // Folders of runs, and the root, stay as long as there is anything in them.
+      for (const run of await readdir(root).catch(() => [])) await rmdir(path.join(root, run)).catch(() => {});
+      await rmdir(root).catch(() => {});
+    },
+  };
+}
+
+/** Deletes temporary files that a killed process left; what is half-made (`orch-…`) says whose a folder is, and stays. */
+async function sweep(folder: string): Promise<void> {
+  const yesterday = Date.now() - 24 * 60 * 60 * 1000;
+  for (const name of await readdir(folder).catch(() => [])) {
+    const file = path.join(folder, name);
+    const info = name.startsWith('orch-') ? null : await lstat(file).catch(() => null);
+    if (info !== null && info.mtimeMs < yesterday) await rm(file, { recursive: true, force: true });
+  }
+}
+
+function keyOf(workspace: Workspace): string {
+  return `${workspace.run}/${workspace.task}`;
+}
+
+/** The root without symbolic links, so that a link that an agent makes later is noticed. */
+async function requireRoot(init: WorkspacesInit): Promise<string> {
+  const { topLevel } = init.repo;
+  const planned = await realPathOf(path.resolve(init.root));
+  if (init.isInsideAllowed !== true && topLevel !== null && isInside(await realpath(topLevel), planned)) {
+    throw new OrchError({
+      code: 'worktrees-inside', exitCode: EXIT.usage,
+      message: `worktrees root ${planned} is inside the repository's working tree`,
+      hint: 'Choose a folder beside it (worktrees.root), or name this one in .orchestrator.yml yourself.',
+    });
+  }
+  await mkdir(planned, { recursive: true });
+  return realpath(planned);
+}
+
+/** A path, of which the last parts need not exist, without symbolic links. */
+async function realPathOf(file: string): Promise<string> {
+  const real = await realpath(file).catch(() => null);
+  if (real !== null || path.dirname(file) === file) return real ?? file;
+  return path.join(await realPathOf(path.dirname(file)), path.basename(file));
+}

@@ -1,0 +1,86 @@
+// The administrative folder of a worktree, written by hand: complete before git can see it, so that no command of
+// anybody ever reads half of it (`git worktree add` does not give that).
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import process from 'node:process';
+import { gitEnvironment } from '../git/environment.ts';
+import { gitRaw } from '../git/plumbing.ts';
+import { copyIndex } from './checkout.ts';
+import type { Context } from './context.ts';
+import { kindAt, lockReason, type Place, textOf } from './place.ts';
+
+/** Why git must leave the worktree alone, in the words of `git worktree list`. */
+export function ourLock(place: Place): string {
+  const startedAt = Math.round(Date.now() - process.uptime() * 1000);
+  return lockReason(place, { pid: process.pid, host: os.hostname(), startedAt });
+}
+
+/** Fills an administrative folder, wherever it is, for the files at `place.path`. */
+export async function writeAdmin(folder: string, place: Place, branch: string): Promise<void> {
+  await Promise.all([
+    writeFile(path.join(folder, 'HEAD'), `ref: refs/heads/${branch}\n`),
+    writeFile(path.join(folder, 'commondir'), '../..\n'),
+    writeFile(path.join(folder, 'gitdir'), `${path.join(place.path, '.git')}\n`),
+    writeFile(path.join(folder, 'locked'), `${ourLock(place)}\n`),
+  ]);
+}
+
+/** Makes the worktree exist for git, in one step. */
+export async function publish(place: Place): Promise<void> {
+  const worktrees = path.dirname(place.admin);
+  for (let round = 0; ; round++) {
+    try {
+      await rename(place.halfMade, place.admin);
+      return;
+    } catch (error) {
+      // `git worktree prune` removes the folder whenever it is empty.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || round > 20 || (await kindAt(place.halfMade)) === 'missing') throw error;
+      await mkdir(worktrees, { recursive: true });
+    }
+  }
+}
+
+let adding: Promise<unknown> = Promise.resolve();
+
+/** Where the layout is not one that this program writes by hand: `git worktree add`, one at a time. Returns the administrative folder. */
+export async function addWorktree(context: Context, place: Place, branch: string): Promise<string> {
+  const turn = adding.then(() => addNow(context, place, branch));
+  adding = turn.catch(() => {});
+  return turn;
+}
+
+async function addNow(context: Context, place: Place, branch: string): Promise<string> {
+  const args = ['worktree', 'add', '--no-checkout', '--lock', '--reason', ourLock(place), place.path, branch];
+  const env = { ...gitEnvironment(), GIT_DIR: context.repo.commonDir };
+  let said = '';
+  for (let round = 0; round < 10; round++) {
+    const output = await gitRaw(args, { cwd: context.repo.commonDir, env });
+    const gitdir = /^gitdir: (.+)\n$/.exec((await textOf(path.join(place.path, '.git'))) ?? '')?.[1];
+    if (output.code === 0 && gitdir !== undefined) return gitdir;
+    said = output.stderr;
+    // Other git processes read each other's half-written entries; that passes.
+    if (!/commondir|config\.lock|index\.lock|could not lock/.test(said)) break;
+  }
+  throw new Error(`git worktree add failed for ${place.path}: ${said}`);
+}
+
+/** Restores what ties files and administrative folder together, if an agent changed or removed it; makes the latter anew if it is gone. */
+export async function repairLinks(place: Place, admin: string, branch: string): Promise<void> {
+  if ((await kindAt(admin)) === 'missing') {
+    await mkdir(admin, { recursive: true });
+    await writeAdmin(admin, place, branch);
+    if ((await kindAt(place.index)) !== 'missing') await copyIndex(place.index, path.join(admin, 'index'));
+  }
+  const expected: readonly (readonly [string, string])[] = [
+    [path.join(admin, 'commondir'), '../..\n'],
+    [path.join(admin, 'gitdir'), `${path.join(place.path, '.git')}\n`],
+    [path.join(place.path, '.git'), `gitdir: ${admin}\n`],
+  ];
+  for (const [file, text] of expected) {
+    // A repository that the agent made in the worktree's root is its work, and is reported.
+    if ((await textOf(file)) === text || (await kindAt(file)) === 'folder') continue;
+    await rm(file, { force: true });
+    await writeFile(file, text);
+  }
+}

@@ -1,0 +1,65 @@
+// What an agent made of its git folder: where its HEAD is, what it left half-done, what it stashed. Reads files, believes
+// none of them for longer than it takes to compare.
+import { readdir, readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { Sha } from '../../plan/plan.ts';
+import { operationAmong } from '../git/repository.ts';
+import { textOf } from './place.ts';
+
+export interface AgentState {
+  /** A full reference, a sha (detached), or null (missing or nonsense). */
+  readonly head: string | null;
+  /** Names in the git folder; null when there is no such folder. */
+  readonly names: readonly string[] | null;
+  /** `merge`, `rebase`, …; null = nothing under way. */
+  readonly operation: string | null;
+  /** Changes whenever the agent's index file is written. */
+  readonly indexStamp: string;
+}
+
+/** Reads the state of a worktree's git folder. */
+export async function agentState(admin: string): Promise<AgentState> {
+  const [names, head, indexStamp] = await Promise.all([
+    readdir(admin).catch(() => null),
+    textOf(path.join(admin, 'HEAD')),
+    stampOf(path.join(admin, 'index')),
+  ]);
+  return { names, indexStamp, operation: operationAmong(names ?? []), head: headOf(head) };
+}
+
+function headOf(text: string | null): string | null {
+  return /^(?:ref: )?(refs\/\S+|[0-9a-f]{40,64})\n?$/.exec(text ?? '')?.[1] ?? null;
+}
+
+/** Identifies one state of a file; `none` when there is no file. */
+export async function stampOf(file: string): Promise<string> {
+  return stat(file, { bigint: true }).then((info) => `${info.ino}:${info.size}:${info.mtimeNs}:${info.ctimeNs}`, () => 'none');
+}
+
+/** Commits in MERGE_HEAD: they may be on no reference. */
+export async function mergeHeads(admin: string): Promise<Sha[]> {
+  return ((await textOf(path.join(admin, 'MERGE_HEAD'))) ?? '').split('\n').filter((line) => /^[0-9a-f]{40,64}$/.test(line));
+}
+
+/** The commit that HEAD was on last, by its reflog: for a branch that was deleted under it. */
+export async function lastHead(admin: string): Promise<Sha | null> {
+  const lines = ((await textOf(path.join(admin, 'logs', 'HEAD'))) ?? '').trimEnd().split('\n').toReversed();
+  // Deleting the branch is an entry too, to nothing.
+  const commits = lines.flatMap((line) => /^([0-9a-f]{40,64}) ([0-9a-f]{40,64}) /.exec(line)?.slice(1).toReversed() ?? []);
+  return commits.find((sha) => !/^0+$/.test(sha)) ?? null;
+}
+
+/** Stashes whose message names this branch. The list of stashes is one for the whole repository. */
+export async function stashesOf(commonDir: string, branch: string): Promise<Sha[]> {
+  const log = await readFile(path.join(commonDir, 'logs', 'refs', 'stash'), 'utf8').catch(() => '');
+  return log.split('\n').flatMap((line) => {
+    const [head = '', message = ''] = line.split('\t');
+    const sha = head.split(' ')[1];
+    return sha !== undefined && (message.startsWith(`WIP on ${branch}:`) || message.startsWith(`On ${branch}:`)) ? [sha] : [];
+  });
+}
+
+/** The commit of a loose branch file; null when it is packed, missing or symbolic, so that git must be asked. */
+export async function looseBranch(commonDir: string, branch: string): Promise<Sha | null> {
+  return /^([0-9a-f]{40,64})\n$/.exec((await textOf(path.join(commonDir, 'refs', 'heads', branch))) ?? '')?.[1] ?? null;
+}

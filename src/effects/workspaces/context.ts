@@ -1,0 +1,80 @@
+// What all parts of the workspaces effect share: where things are, and how git is called so that neither the user's
+// checkout nor anything that an agent can write decides what is read or written.
+import os from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import pLimit from 'p-limit';
+import type { Repository } from '../effects.ts';
+import { gitEnvironment } from '../git/environment.ts';
+import { gitRaw, type GitOutput, requireGit } from '../git/plumbing.ts';
+import { createRefs, type Refs } from '../git/refs.ts';
+
+export interface WorkTreeCall {
+  /** Working tree that git looks at, also its current folder; default: an empty one. */
+  readonly tree?: string;
+  /** Index file that git reads and writes; default: none. */
+  readonly index?: string;
+  readonly input?: string | Buffer;
+}
+
+export interface Context {
+  readonly repo: Repository;
+  /** Absolute path, without symbolic links, under which worktrees are made. */
+  readonly root: string;
+  /** `<common>/orch` */
+  readonly home: string;
+  readonly refs: Refs;
+  /** Bounds work that is heavy on the disk to the number of cores. */
+  readonly heavy: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Runs git on the repository's objects with a git folder of our own: never the user's HEAD or index, never an agent's. */
+  git(args: readonly string[], call?: WorkTreeCall): Promise<GitOutput>;
+  /** As `git`, but throws `GitFailure` unless it succeeds. */
+  mustGit(args: readonly string[], call?: WorkTreeCall): Promise<Buffer>;
+  /** `git commit-tree`, as the user, or as orch where the user has no identity. */
+  commit(tree: string, parents: readonly string[], message: string, date?: string): Promise<string>;
+}
+
+/** `hasOwnView: false` = the layout does not allow a git folder of our own (reftable): use the common one, with a private index. */
+export async function openContext(init: { repo: Repository; root: string; hasOwnView: boolean }): Promise<Context> {
+  const home = path.join(init.repo.commonDir, 'orch');
+  const view = path.join(home, 'view');
+  const empty = path.join(home, 'empty');
+  await Promise.all([mkdir(view, { recursive: true }), mkdir(empty, { recursive: true })]);
+  await Promise.all([writeFile(path.join(view, 'HEAD'), 'ref: refs/orch/none\n'), writeFile(path.join(view, 'commondir'), '../..\n')]);
+  const base = {
+    ...gitEnvironment([['core.sparseCheckout', 'false']]),
+    GIT_DIR: init.hasOwnView ? view : init.repo.commonDir,
+    GIT_COMMON_DIR: init.repo.commonDir,
+  };
+  const prepare = (call: WorkTreeCall) => ({
+    cwd: call.tree ?? empty,
+    env: { ...base, GIT_WORK_TREE: call.tree ?? empty, GIT_INDEX_FILE: call.index ?? path.join(empty, 'no-index') },
+    ...(call.input === undefined ? {} : { input: call.input }),
+  });
+  const mustGit = (args: readonly string[], call: WorkTreeCall = {}): Promise<Buffer> => requireGit(args, prepare(call));
+  let identity: Promise<Record<string, string>> | null = null;
+  return {
+    repo: init.repo,
+    root: init.root,
+    home,
+    refs: createRefs(init.repo),
+    heavy: pLimit(os.availableParallelism()),
+    git: (args, call = {}) => gitRaw(args, prepare(call)),
+    mustGit,
+    async commit(tree, parents, message, date) {
+      identity ??= identityOrOurs(base, empty);
+      const { cwd, env } = prepare({});
+      const args = ['commit-tree', tree, ...parents.flatMap((parent) => ['-p', parent])];
+      const dates = date === undefined ? {} : { GIT_AUTHOR_DATE: date, GIT_COMMITTER_DATE: date };
+      const out = await requireGit(args, { cwd, env: { ...env, ...(await identity), ...dates }, input: `${message.trim() || 'orch'}\n` });
+      return out.toString().trim();
+    },
+  };
+}
+
+async function identityOrOurs(env: Record<string, string>, cwd: string): Promise<Record<string, string>> {
+  const known = await Promise.all(['GIT_AUTHOR_IDENT', 'GIT_COMMITTER_IDENT'].map((name) => gitRaw(['var', name], { cwd, env })));
+  if (known.every((output) => output.code === 0)) return {};
+  const ours = { NAME: 'orch', EMAIL: 'orch@localhost' };
+  return Object.fromEntries(['AUTHOR', 'COMMITTER'].flatMap((who) => Object.entries(ours).map(([key, value]) => [`GIT_${who}_${key}`, value])));
+}

@@ -1,0 +1,160 @@
+// Makes a workspace: branch, files, carried files, and last the entry that makes it exist for git. Killed anywhere, it
+// can be made again.
+import { mkdir, realpath, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Sha } from '../../plan/plan.ts';
+import type { CreateResult, Workspace, WorkspaceRequest } from '../effects.ts';
+import { isBranchName } from '../../lib/ref-name.ts';
+import { addWorktree, publish, writeAdmin } from './admin.ts';
+import { stampOf, stashesOf } from './agent-state.ts';
+import { carry, type Carried, type CopyList } from './carry.ts';
+import { checkOut, copyIndex, type Template, type Templates } from './checkout.ts';
+import type { Context } from './context.ts';
+import { clearBranch, clearLeftovers, InTheWay } from './leftovers.ts';
+import { branchRef, type Live, readable, untouched } from './live.ts';
+import { kindAt, type Place, placeOf, type PlaceRecord, saveRecord } from './place.ts';
+import { mergeStarts } from './starts.ts';
+import type { Trash } from './trash.ts';
+
+export interface Maker {
+  readonly context: Context;
+  readonly templates: Templates;
+  readonly trash: Trash;
+  readonly copyList: CopyList;
+  /** Worktrees may be written by hand. */
+  readonly isPlain: boolean;
+}
+
+/** What went wrong that the next moment may not have: locks, memory, processes, space. */
+const TRANSIENT = /\.lock|unable to create|No space left|Resource temporarily|Cannot allocate|Too many open files|E(?:AGAIN|MFILE|NFILE|NOSPC|NOMEM|DQUOT|BUSY)\b/i;
+
+/** Makes a workspace; `live` is to be remembered when it succeeded. */
+export async function create(maker: Maker, request: WorkspaceRequest, remember: (live: Live) => void): Promise<CreateResult> {
+  try {
+    if (!isBranchName(request.branch)) return { ok: false, kind: 'error', message: `${JSON.stringify(request.branch)} cannot be a branch`, transient: false };
+    const start = await mergeStarts(maker.context, request.starts);
+    if (!start.ok) return { ok: false, kind: 'conflict', files: start.files, between: start.between };
+    return await make(maker, { request, start: start.commit, remember });
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return { ok: false, kind: 'error', message, transient: !(error instanceof InTheWay) && TRANSIENT.test(message) };
+  }
+}
+
+interface Making {
+  readonly request: WorkspaceRequest;
+  readonly start: Sha;
+  readonly remember: (live: Live) => void;
+}
+
+async function make(maker: Maker, making: Making): Promise<CreateResult> {
+  const { context } = maker;
+  const { request, start } = making;
+  const place = placeOf({ home: context.home, commonDir: context.repo.commonDir, root: context.root }, request);
+  const isFirst = (await kindAt(place.records)) === 'missing';
+  const notes = await freePlace(maker, { place, ...making });
+  const template = await maker.templates.of(start);
+  const stashes = await stashesOf(context.repo.commonDir, request.branch);
+  const record: PlaceRecord = {
+    v: 1, run: request.run, task: request.task, attempt: request.attempt, branch: request.branch,
+    path: place.path, start, admin: place.admin, carried: [], stashes,
+  };
+  // Before the branch: one that exists without a record is a person's.
+  await saveRecord(place, record);
+  try {
+    await ensureBranch(context, request, { start, path: place.path });
+  } catch (error) {
+    if (isFirst) await rm(place.records, { recursive: true, force: true });
+    throw error;
+  }
+  const { admin, carried } = await fill(maker, { place, request, template, record });
+  const workspace: Workspace = { run: request.run, task: request.task, attempt: request.attempt, branch: request.branch, path: place.path, start };
+  making.remember({
+    workspace, place, admin, carried: new Set(carried.paths), stashes: new Set(stashes),
+    known: { head: start, indexStamp: await stampOf(path.join(admin, 'index')), collected: untouched(workspace), submodules: template.submodules },
+  });
+  return { ok: true, workspace, notes: [...notes, ...carried.notes, ...submoduleNotes(template)] };
+}
+
+interface Filling {
+  readonly place: Place;
+  readonly request: WorkspaceRequest;
+  readonly template: Template;
+  readonly record: PlaceRecord;
+}
+
+/** Makes the files, then the entry for git: complete, or not there. */
+async function fill(maker: Maker, filling: Filling): Promise<{ admin: string; carried: Carried }> {
+  const { place, request, template, record } = filling;
+  const { context, isPlain } = maker;
+  try {
+    await mkdir(place.halfMade, { recursive: true });
+    // From here on the folder, once it exists, is known to be ours.
+    await writeAdmin(place.halfMade, place, request.branch);
+    await makeFolder(isPlain ? place.path : path.dirname(place.path), !isPlain);
+    const admin = isPlain ? place.admin : await addWorktree(context, place, request.branch);
+    if ((await realpath(place.path)) !== place.path) throw new InTheWay(`${place.path} is reached through a symbolic link`);
+    await checkOut(context, template, { tree: place.path, index: place.index });
+    const carried = await carryInto(maker, request, place.path);
+    if (carried.paths.length > 0 || admin !== place.admin) await saveRecord(place, { ...record, admin, carried: carried.paths });
+    if (isPlain) {
+      await copyIndex(place.index, path.join(place.halfMade, 'index'));
+      await writeFile(path.join(place.path, '.git'), `gitdir: ${admin}\n`);
+      await publish(place);
+    } else {
+      await copyIndex(place.index, path.join(admin, 'index'));
+      await rm(place.halfMade, { recursive: true });
+    }
+    return { admin, carried };
+  } catch (error) {
+    if (isPlain && !(error instanceof InTheWay)) {
+      await maker.trash.discard(place.path, template.files);
+      await maker.trash.discard(place.halfMade, 1);
+    }
+    throw error;
+  }
+}
+
+/** Makes one folder that must not exist yet; those above it may come and go (`flush` removes empty ones). */
+async function makeFolder(folder: string, isExistingFine: boolean): Promise<void> {
+  for (let round = 0; ; round++) {
+    try {
+      await mkdir(folder);
+      return;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EEXIST' && isExistingFine) return;
+      if (code !== 'ENOENT' || round > 5) throw error;
+      await mkdir(path.dirname(folder), { recursive: true });
+    }
+  }
+}
+
+/** The usual case, that there is nothing at all, costs no git process. */
+async function freePlace(maker: Maker, at: Making & { place: Place }): Promise<string[]> {
+  const { place, request } = at;
+  const places = [place.path, place.admin, place.halfMade, place.records, path.join(maker.context.repo.commonDir, 'refs', 'heads', request.branch)];
+  const isFresh = (await Promise.all(places.map(kindAt))).every((kind) => kind === 'missing');
+  return isFresh ? [] : clearLeftovers(maker.context, maker.trash, at);
+}
+
+async function ensureBranch(context: Context, request: WorkspaceRequest, at: { start: Sha; path: string }): Promise<void> {
+  const create = { ref: branchRef(request), from: null, to: at.start };
+  const refusal = await context.refs.move([create]);
+  if (refusal === null) return;
+  await clearBranch(context, { request, ...at, record: null });
+  const [tip] = await context.refs.resolve([create.ref]);
+  if (tip !== at.start) throw new Error(`branch ${request.branch} could not be created: ${refusal}`);
+}
+
+async function carryInto(maker: Maker, request: WorkspaceRequest, to: string): Promise<Carried> {
+  const from = maker.context.repo.topLevel;
+  if (from !== null) return carry({ from, to, copy: request.copy, link: request.link }, maker.copyList);
+  const isAsked = request.copy.length + request.link.length > 0;
+  return { paths: [], notes: isAsked ? ['nothing was carried over: a bare repository has no ignored files'] : [] };
+}
+
+function submoduleNotes(template: Template): string[] {
+  if (template.submodules.length === 0) return [];
+  return [`submodules are empty folders in a new worktree (${template.submodules.map(readable).join(', ')}); setup can run: git submodule update --init`];
+}

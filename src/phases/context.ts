@@ -1,0 +1,67 @@
+// What every phase is given: the plan, the effects, and where an attempt's files are. Types and small derivations only.
+import type { Adapter } from '../agents/adapter.ts';
+import type { Clock, Files, Processes, Repository, Workspace, Workspaces } from '../effects/effects.ts';
+import type { Plan, PlannedTask, TaskId } from '../plan/plan.ts';
+import type { Action, AgentOutput, FailureReason, PhaseDetail, PhaseResult, RetryClass } from '../run/events.ts';
+import type { Stop } from '../run/driver.ts';
+import type { RunState, TaskState } from '../run/state.ts';
+
+/** Paths of one attempt's files, all absolute. */
+export interface AttemptPaths {
+  readonly dir: string;
+  readonly prompt: string;
+  readonly log: string;
+  readonly result: string;
+  /** `$ORCH_OUTPUT`. */
+  readonly output: string;
+}
+
+export interface PhaseContext {
+  readonly plan: Plan;
+  readonly repo: Repository;
+  readonly clock: Clock;
+  readonly files: Files;
+  readonly processes: Processes;
+  readonly workspaces: Workspaces;
+  readonly adapterOf: (agent: string) => Adapter;
+  readonly attemptPaths: (task: TaskId, attempt: number) => AttemptPaths;
+  /** The environment of a child: the allow-list of ours, and `set` over it. `pass` are further names to inherit. */
+  readonly environment: (set: Readonly<Record<string, string>>, pass: readonly string[]) => Record<string, string>;
+  readonly newId: () => string;
+  readonly onOutput: (output: AgentOutput) => void;
+}
+
+/** One phase of one attempt. */
+export interface Job {
+  readonly action: Action;
+  readonly task: PlannedTask;
+  readonly state: TaskState;
+  readonly run: RunState;
+  readonly stop: Stop;
+}
+
+/** A failure as a value. */
+export function failed(reason: FailureReason, retry: RetryClass, message: string, detail: PhaseDetail = {}): PhaseResult {
+  return { ok: false, reason, retry, message, detail };
+}
+
+/** The workspace that an earlier phase of this attempt made, or null when none is known. */
+export function workspaceOf({ plan }: PhaseContext, { task, state, action }: Pick<Job, 'task' | 'state' | 'action'>): Workspace | null {
+  if (state.worktree === null || state.start === null) return null;
+  return { run: plan.run, task: task.id, attempt: action.attempt, branch: task.branch, path: state.worktree, start: state.start };
+}
+
+/** The variables that every command of an attempt sees (spec §7). */
+export function attemptVariables(context: PhaseContext, { task, action }: Pick<Job, 'task' | 'action'>, start: string): Record<string, string> {
+  const paths = context.attemptPaths(task.id, action.attempt);
+  return {
+    ...task.env,
+    ORCH_RUN_ID: context.plan.run,
+    ORCH_TASK_ID: task.id,
+    ORCH_ATTEMPT: String(action.attempt),
+    ORCH_BRANCH: task.branch,
+    ORCH_BASE: start,
+    ORCH_PROMPT_FILE: paths.prompt,
+    ORCH_OUTPUT: paths.output,
+  };
+}

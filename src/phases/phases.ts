@@ -1,0 +1,43 @@
+// The phases as the driver sees them: an action in, a result out. Expected failures are results; only bugs throw.
+import { unreachable } from '../errors.ts';
+import type { Phases, Stop } from '../run/driver.ts';
+import type { Action, PhaseResult } from '../run/events.ts';
+import { indexOfTask } from '../run/plan-index.ts';
+import type { RunState } from '../run/state.ts';
+import { failed, workspaceOf, type Job, type PhaseContext } from './context.ts';
+import { prepare } from './prepare.ts';
+import { verify } from './verify.ts';
+import { work } from './work.ts';
+
+export function createPhases(context: PhaseContext): Phases {
+  return {
+    perform: async (action, run, stop) => await perform(context, jobOf(context, { action, run, stop })),
+    release: async (id, state) => {
+      const task = context.plan.tasks[indexOfTask(context.plan, id)];
+      const workspace = task === undefined ? null : workspaceOf(context, { task, state, action: { phase: 'work', task: id, attempt: Math.max(1, state.attempts) } });
+      return workspace === null ? null : await context.workspaces.remove(workspace);
+    },
+  };
+}
+
+function jobOf({ plan }: PhaseContext, { action, run, stop }: { action: Action; run: RunState; stop: Stop }): Job {
+  const index = indexOfTask(plan, action.task);
+  const task = plan.tasks[index];
+  const state = run.tasks[index];
+  if (task === undefined || state === undefined) throw new Error(`the plan has no task ${action.task}`);
+  return { action, task, state, run, stop };
+}
+
+async function perform(context: PhaseContext, job: Job): Promise<PhaseResult> {
+  if (job.stop.gentle.aborted) return failed('interrupted', 'never', 'stopped before it began');
+  switch (job.action.phase) {
+    case 'prepare':
+      return await prepare(context, job);
+    case 'work':
+      return await work(context, job);
+    case 'verify':
+      return await verify(context, job);
+    default:
+      return unreachable(job.action.phase);
+  }
+}

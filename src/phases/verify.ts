@@ -1,0 +1,25 @@
+// The verify phase: the plan's commands on what was delivered, in the task's worktree. They come from the frozen plan and
+// never from a file that the agent could have edited.
+import type { PhaseResult } from '../run/events.ts';
+import { describeExit, outputTail, runCommands } from './command.ts';
+import { failed, workspaceOf, type Job, type PhaseContext } from './context.ts';
+
+/** Bytes of a failing command's output that the next attempt is shown. */
+const FEEDBACK_BYTES = 8000;
+
+export async function verify(context: PhaseContext, job: Job): Promise<PhaseResult> {
+  const workspace = workspaceOf(context, job);
+  if (workspace === null) return failed('workspace', 'infrastructure', 'the worktree to verify in is gone');
+  const logFile = `${context.attemptPaths(job.task.id, job.action.attempt).dir}/verify.log`;
+  const { failure, durationMs, leftovers } = await runCommands(context, job, {
+    commands: job.task.verify, cwd: workspace.path, start: workspace.start, logFile,
+  });
+  const notes = leftovers > 0 ? [`verify left ${leftovers} process${leftovers === 1 ? '' : 'es'} running; stopped`] : [];
+  if (failure === null) return { ok: true, detail: { durationMs, notes } };
+  const { command, end } = failure;
+  const detail = { durationMs, notes, log: logFile };
+  if (end.exit.kind === 'killed') return failed('interrupted', 'never', 'stopped during verify', detail);
+  if (end.exit.kind === 'spawn-error') return failed('spawn', 'infrastructure', `verify: ${end.exit.message}`, detail);
+  const feedback = `The command \`${command}\` failed (${describeExit(end.exit)}). The end of its output:\n\n${outputTail(end, FEEDBACK_BYTES)}`;
+  return { ok: false, reason: 'verify-failed', retry: 'verify', message: `verify \`${command}\`: ${describeExit(end.exit)}`, detail, feedback };
+}

@@ -1,0 +1,168 @@
+// A run as one JSON document (spec §8). A later release may add keys and never renames one. Pure.
+import { EXIT, unreachable } from '../errors.ts';
+import { isoTime } from '../lib/time.ts';
+import type { Plan, PlannedTask, RunId, Sha, TaskId } from '../plan/plan.ts';
+import type { FailureReason, Instant, TaskOutcome, Tokens } from '../run/events.ts';
+import type { RunState, TaskState } from '../run/state.ts';
+
+/** `interrupted`: not all of it was done, nobody is at it, and `orch resume` goes on. */
+export type RunStatus = 'planned' | 'running' | 'interrupted' | 'finished';
+export type TaskStatus = 'queued' | 'blocked' | 'preparing' | 'running' | 'verifying' | 'merging' | 'settled';
+export type MergeStatus = 'merged' | 'conflict' | 'rejected' | 'unmerged';
+
+/** Times are ISO 8601 in UTC, durations milliseconds, money US dollars. */
+export interface TaskDocument {
+  readonly id: TaskId;
+  readonly name: string;
+  readonly state: TaskStatus;
+  readonly outcome: TaskOutcome | null;
+  readonly reason: FailureReason | null;
+  readonly message: string | null;
+  readonly attempts: number;
+  /** Without `refs/heads/`; exists once the task was prepared. */
+  readonly branch: string;
+  /** What the present or last attempt started from. */
+  readonly base: Sha | null;
+  /** What it delivered, as far as that is known. */
+  readonly head: Sha | null;
+  /** The ref that keeps `head`: the branch or a rescue ref, in full. */
+  readonly ref: string | null;
+  readonly worktree: string | null;
+  readonly commits: number;
+  readonly filesChanged: number;
+  readonly insertions: number;
+  readonly deletions: number;
+  readonly verified: boolean;
+  readonly merge: MergeStatus;
+  readonly mergeCommit: Sha | null;
+  /** null for a shell command. */
+  readonly agent: string | null;
+  readonly model: string | null;
+  readonly sessionId: string | null;
+  readonly costUsd: number | null;
+  readonly tokens: Tokens | null;
+  readonly startedAt: string | null;
+  /** So far, while it runs; null before it started. */
+  readonly durationMs: number | null;
+  readonly log: string | null;
+  readonly needs: readonly TaskId[];
+}
+
+/** How many tasks; they add up to all of them. `queued` counts blocked ones, `running` every phase. */
+export interface CountsDocument {
+  readonly queued: number;
+  readonly running: number;
+  readonly completed: number;
+  readonly failed: number;
+  readonly timedOut: number;
+  readonly cancelled: number;
+  readonly skipped: number;
+  readonly overBudget: number;
+}
+
+export interface StatusDocument {
+  readonly v: 1;
+  readonly run: RunId;
+  readonly state: RunStatus;
+  /** null until the run has finished. */
+  readonly exitCode: number | null;
+  readonly base: Sha;
+  readonly target: string | null;
+  readonly startedAt: string | null;
+  readonly finishedAt: string | null;
+  readonly costUsd: number;
+  readonly counts: CountsDocument;
+  readonly tasks: readonly TaskDocument[];
+}
+
+export interface StatusOptions {
+  readonly run: RunId;
+  readonly now: Instant;
+  /** Whether a live process holds the run; what the journal cannot tell. */
+  readonly live: boolean;
+}
+
+/** The document of a run as its journal and its lock have it. */
+export function statusDocument(plan: Plan, state: RunState, options: StatusOptions): StatusDocument {
+  const { waiting, ...counts } = state.counts;
+  const completed = new Map(plan.tasks.map(({ id }, index) => [id, isCompleted(state.tasks[index])]));
+  const isBlocked = (task: PlannedTask): boolean => task.needs.some((need) => completed.get(need) !== true);
+  return {
+    v: 1,
+    run: options.run,
+    state: runStatus(state, options.live),
+    exitCode: state.exitCode,
+    base: plan.base.sha,
+    target: plan.target,
+    startedAt: isoTime(state.startedAt),
+    finishedAt: isoTime(state.finishedAt),
+    costUsd: state.costUsd,
+    counts: { queued: waiting, ...counts },
+    tasks: plan.tasks.flatMap((planned, index) => {
+      const task = state.tasks[index];
+      return task === undefined ? [] : [taskDocument(planned, task, { now: options.now, isBlocked: isBlocked(planned) })];
+    }),
+  };
+}
+
+function runStatus(state: RunState, live: boolean): RunStatus {
+  if (live) return 'running';
+  if (state.startedAt === null) return 'planned';
+  if (state.finishedAt === null) return 'interrupted';
+  return isStopped(state.exitCode) ? 'interrupted' : 'finished';
+}
+
+/** Whether an exit code says that the run was stopped before its end, and can be resumed. */
+export function isStopped(exitCode: number | null): boolean {
+  return exitCode === EXIT.stateNotWritable || exitCode === EXIT.limit || (exitCode !== null && exitCode > 128);
+}
+
+function isCompleted(task: TaskState | undefined): boolean {
+  return task?.now.at === 'settled' && task.now.outcome === 'completed';
+}
+
+function taskDocument(planned: PlannedTask, task: TaskState, seen: { readonly now: Instant; readonly isBlocked: boolean }): TaskDocument {
+  const { now, delivery, report } = task;
+  const settled = now.at === 'settled' ? now : null;
+  const { work } = planned;
+  return {
+    id: planned.id,
+    name: planned.name,
+    state: taskStatus(task, seen.isBlocked),
+    outcome: settled?.outcome ?? null,
+    reason: settled?.reason ?? null,
+    message: settled?.message ?? null,
+    attempts: task.attempts,
+    branch: planned.branch,
+    base: task.start,
+    head: delivery?.head ?? null,
+    ref: delivery?.ref ?? null,
+    worktree: task.worktree,
+    commits: delivery?.commits ?? 0,
+    filesChanged: delivery?.filesChanged ?? 0,
+    insertions: delivery?.insertions ?? 0,
+    deletions: delivery?.deletions ?? 0,
+    verified: task.verified,
+    merge: 'unmerged',
+    mergeCommit: null,
+    agent: work.kind === 'agent' ? work.agent : null,
+    model: report?.model ?? (work.kind === 'agent' ? work.model : null),
+    sessionId: report?.sessionId ?? null,
+    costUsd: report?.costUsd ?? null,
+    tokens: report?.tokens ?? null,
+    startedAt: isoTime(task.startedAt),
+    durationMs: task.startedAt === null ? null : Math.max(0, (task.settledAt ?? seen.now) - task.startedAt),
+    log: task.log,
+    needs: planned.needs,
+  };
+}
+
+function taskStatus({ now }: TaskState, isBlocked: boolean): TaskStatus {
+  switch (now.at) {
+    case 'waiting': return isBlocked ? 'blocked' : 'queued';
+    case 'settled': return 'settled';
+    case 'ending': return 'running';
+    case 'running': return now.phase === 'prepare' ? 'preparing' : now.phase === 'verify' ? 'verifying' : 'running';
+    default: return unreachable(now);
+  }
+}

@@ -1,0 +1,150 @@
+// The last thing a run says: what was delivered, what was not and why, where it is, and what to type next. The most
+// important line comes last, where the eye is. Pure: returns lines.
+import { EXIT } from '../errors.ts';
+import type { Palette } from '../lib/color.ts';
+import { formatUsd, listSome, plural } from '../lib/text.ts';
+import { safeText } from '../lib/terminal.ts';
+import { formatDuration, isoTime } from '../lib/time.ts';
+import type { Plan, PlannedTask } from '../plan/plan.ts';
+import type { Instant, TaskOutcome } from '../run/events.ts';
+import type { RunState, TaskState } from '../run/state.ts';
+import { isStopped } from './status.ts';
+import { fitLine } from './line.ts';
+import { deliveryText, isFailure, OUTCOME_WORDS, outcomeSign, whyText } from './task-lines.ts';
+
+export interface SummaryOptions {
+  readonly palette: Palette;
+  readonly now: Instant;
+  /** When this process began; the time of a resumed run is counted from here. */
+  readonly since: Instant;
+}
+
+interface Entry {
+  readonly planned: PlannedTask;
+  readonly task: TaskState;
+  /** null = it has not settled. */
+  readonly outcome: TaskOutcome | null;
+}
+
+const MOST_LISTED = 20;
+const RESCUE = 'refs/orch/rescue/';
+
+/** The summary of a run that has ended, for whatever reason, without line ends. */
+export function summaryLines(plan: Plan, state: RunState, options: SummaryOptions): string[] {
+  const entries: Entry[] = plan.tasks.flatMap((planned, index) => {
+    const task = state.tasks[index];
+    return task === undefined ? [] : [{ planned, task, outcome: task.now.at === 'settled' ? task.now.outcome : null }];
+  });
+  const delivered = entries.filter(({ outcome, task }) => outcome === 'completed' && task.delivery !== null && task.delivery.commits > 0);
+  const missing = entries.filter(({ outcome }) => outcome !== 'completed').sort((a, b) => rank(a) - rank(b));
+  const isUntouched = ({ outcome, task }: Entry): boolean => task.startedAt === null && (outcome === null || outcome === 'cancelled');
+  const untouched = missing.filter(isUntouched);
+  const told = missing.filter((entry) => !isUntouched(entry)).map((entry) => missingLines(entry, options.palette));
+  const failed = missing.filter(({ outcome }) => outcome !== null && isFailure(outcome));
+  const next = nextLines(plan, state, { delivered, failed, palette: options.palette, now: options.now });
+  const total = totalLine(plan, state, options);
+  return [
+    ...section('Delivered', delivered.map((entry) => [deliveredLine(entry, options.palette)]), { plan, palette: options.palette }),
+    ...section('Not completed', told, { plan, palette: options.palette }),
+    ...(untouched.length === 0 ? [] : ['', `${plural(untouched.length, 'task')} not started: ${listSome(untouched.map(({ planned }) => planned.id), 5)}`]),
+    '',
+    // Of a run that was stopped, what to type is worth more than what it came to.
+    ...(isOver(state) ? [...next, total] : [total, ...next]),
+  ];
+}
+
+function isOver(state: RunState): boolean {
+  return state.finishedAt !== null && !isStopped(state.exitCode);
+}
+
+function rank({ outcome }: Entry): number {
+  if (outcome === null) return 3;
+  if (isFailure(outcome)) return 0;
+  return outcome === 'cancelled' ? 1 : 2;
+}
+
+function section(title: string, items: readonly (readonly string[])[], look: { readonly plan: Plan; readonly palette: Palette }): string[] {
+  if (items.length === 0) return [];
+  const rest = items.length - MOST_LISTED;
+  const more = rest > 0 ? [`  … and ${rest} more: orch status ${look.plan.run}`] : [];
+  return ['', look.palette.bold(title), ...items.slice(0, MOST_LISTED).flat(), ...more];
+}
+
+function deliveredLine({ planned, task }: Entry, palette: Palette): string {
+  const delivery = task.delivery;
+  const work = delivery === null ? '' : `${plural(delivery.commits, 'commit')}  ${deliveryText(delivery)}`;
+  const verified = planned.verify.length === 0 ? '' : task.verified ? '  verified' : '  not verified';
+  return `  ${fitLine([outcomeSign('completed', palette)], 1)} ${planned.id}  ${safeText(planned.branch)}  ${work}${verified}`;
+}
+
+function missingLines(entry: Entry, palette: Palette): string[] {
+  const { planned, task, outcome } = entry;
+  if (outcome === null) return [`  ${palette.dim('·')} ${planned.id}  not finished`];
+  const settled = task.now.at === 'settled' ? task.now : null;
+  const reason = settled?.reason === null || settled === null ? '' : ` (${settled.reason})`;
+  const why = settled?.message === null ? '' : `: ${whyText(task)}`;
+  const tries = task.attempts > 1 ? ` after ${task.attempts} attempts` : '';
+  const sign = fitLine([outcomeSign(outcome, palette)], 1);
+  return [`  ${sign} ${planned.id}  ${OUTCOME_WORDS[outcome]}${reason}${tries}${why}`, ...(task.startedAt === null ? [] : evidenceLines(entry))];
+}
+
+/** Where the log, the work and the worktree of a task that did not complete are. */
+function evidenceLines({ planned, task, outcome }: Entry): string[] {
+  const { delivery } = task;
+  const hasWork = delivery !== null && delivery.filesChanged > 0;
+  const work = hasWork
+    ? [`      ${delivery.ref.startsWith(RESCUE) ? 'saved on' : 'work on '}  ${safeText(delivery.ref.replace(/^refs\/heads\//, ''))}  ${deliveryText(delivery)}`]
+    : [];
+  // There is nothing to look into in a task that was stopped: a resume goes on with it.
+  if (outcome === 'cancelled') return work;
+  const commands = [...(task.log === null ? [] : [`orch logs ${planned.id}`]), ...(hasWork ? [`orch diff ${planned.id}`] : [])];
+  return [
+    ...(task.log === null ? [] : [`      log       ${safeText(task.log)}`]),
+    ...work,
+    ...(task.worktree === null ? [] : [`      worktree  ${safeText(task.worktree)}`]),
+    ...(commands.length === 0 ? [] : [`      next      ${commands.join('  ·  ')}`]),
+  ];
+}
+
+interface Ends {
+  readonly delivered: readonly Entry[];
+  readonly failed: readonly Entry[];
+  readonly palette: Palette;
+  readonly now: Instant;
+}
+
+function nextLines(plan: Plan, state: RunState, ends: Ends): string[] {
+  const resume = ends.palette.cyan(`orch resume ${plan.run}`);
+  const first = ends.delivered[0];
+  const look = first === undefined ? [] : [`Review with ${ends.palette.cyan(`orch diff ${first.planned.id}`)}; each task's work is on its own branch`];
+  if (state.exitCode === EXIT.limit) return [...look, `${limitText(state, ends.now)}: ${resume}`];
+  if (state.exitCode === EXIT.stateNotWritable) return [...look, `The run's record could not be written; when there is room again: ${resume}`];
+  if (!isOver(state)) return [...look, `interrupted; ${resume} goes on`];
+  if (ends.failed.length > 0) return [...look, `Try what failed again with ${ends.palette.cyan(`orch resume ${plan.run} --failed`)}`];
+  return look;
+}
+
+function limitText(state: RunState, now: Instant): string {
+  const opens = Math.max(0, ...Object.values(state.gates).filter(({ failures }) => failures > 0).map(({ closedUntil }) => closedUntil));
+  return opens > now
+    ? `A provider's limit was reached; go on in ${formatDuration(opens - now)} (${isoTime(opens)}) with`
+    : "A provider's limit was reached; go on when it allows more with";
+}
+
+function totalLine(plan: Plan, state: RunState, { palette, now, since }: SummaryOptions): string {
+  const { counts } = state;
+  const words: readonly (readonly [count: number, word: string, style: (text: string) => string])[] = [
+    [counts.completed, 'completed', palette.green],
+    [counts.failed, 'failed', palette.red],
+    [counts.timedOut, 'timed out', palette.red],
+    [counts.overBudget, 'over budget', palette.red],
+    [counts.cancelled, 'cancelled', palette.yellow],
+    [counts.skipped, 'skipped', palette.yellow],
+    [counts.running + counts.waiting, 'not finished', palette.yellow],
+  ];
+  const parts = words.filter(([count]) => count > 0).map(([count, word, style]) => style(`${count} ${word}`));
+  const cost = state.costUsd > 0 ? `, ${formatUsd(state.costUsd)}` : '';
+  const took = formatDuration(Math.max(0, (state.finishedAt ?? now) - since));
+  const sign = counts.completed === plan.tasks.length ? palette.green('✓') : palette.red('✖');
+  return `${sign} ${palette.bold(plan.run)}: ${[plural(plan.tasks.length, 'task'), ...parts].join(', ')} in ${took}${cost}`;
+}

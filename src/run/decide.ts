@@ -1,0 +1,168 @@
+// What happens next: a pure question to a plan and a state, asked again after each answer until there is none.
+// It says which task, never when a process really starts (that is the limiter's) and never touches the world.
+import type { Plan } from '../plan/plan.ts';
+import type { Action, Fact, FailureReason, Instant } from './events.ts';
+import { isBeyond } from './gate.ts';
+import { exitCodeOf, isMaxFailReached, keptBecause, outcomeOf } from './outcome.ts';
+import { indexOf } from './plan-index.ts';
+import type { RunState, TaskState } from './state.ts';
+
+export type Decision =
+  | { readonly record: Fact }
+  | { readonly launch: Action }
+  /** Nothing to do before then. */
+  | { readonly wakeAt: Instant };
+
+/** The next thing to do, or undefined when all that can be done is to wait for what is running. */
+export function decide(plan: Plan, state: RunState, now: Instant): Decision | undefined {
+  if (state.finishedAt !== null) return undefined;
+  return announceGate(state) ?? giveUpWaiting(plan, state) ?? settleEnding(plan, state) ?? keepWorktree(plan, state) ?? startOrStop(plan, state, now);
+}
+
+function announceGate(state: RunState): Decision | undefined {
+  for (const [provider, gate] of Object.entries(state.gates)) {
+    if (!gate.announced) {
+      const closedUntil = gate.failures === 0 ? null : gate.closedUntil;
+      return { record: { type: 'gate-changed', provider, closedUntil, reason: gate.reason } };
+    }
+  }
+  return undefined;
+}
+
+function giveUpWaiting(plan: Plan, state: RunState): Decision | undefined {
+  if (state.cancelling !== null) return undefined;
+  for (const [provider, gate] of Object.entries(state.gates)) {
+    if (isBeyond(gate, plan.maxWaitMs)) {
+      return { record: { type: 'run-cancelling', reason: 'provider-limit', message: `${provider}: ${gate.reason}` } };
+    }
+  }
+  return undefined;
+}
+
+function settleEnding(plan: Plan, state: RunState): Decision | undefined {
+  for (const index of state.active) {
+    const now = state.tasks[index]?.now;
+    if (now?.at === 'ending') {
+      return { record: { type: 'task-settled', task: idAt(plan, index), outcome: now.outcome, reason: now.reason, message: now.message } };
+    }
+  }
+  return undefined;
+}
+
+/** Records that a worktree stays; removing one is the driver's, which knows what it has already begun. */
+function keepWorktree(plan: Plan, state: RunState): Decision | undefined {
+  for (const index of state.unreleased) {
+    const task = state.tasks[index];
+    const kept = task === undefined ? null : keptBecause(plan, task);
+    if (kept !== null) return { record: { type: 'worktree-released', task: idAt(plan, index), kept } };
+  }
+  return undefined;
+}
+
+function startOrStop(plan: Plan, state: RunState, now: Instant): Decision | undefined {
+  if (state.firstOpen >= plan.tasks.length) {
+    return state.unreleased.length === 0 ? { record: { type: 'run-finished', exitCode: exitCodeOf(plan, state) } } : undefined;
+  }
+  if (state.cancelling !== null) return cancelWaiting(plan, state);
+  if (isMaxFailReached(plan, state)) {
+    const stopped = settleWaiting(plan, state, { reason: 'max-fail', message: 'too many tasks have failed: nothing new was started', onlyNew: true });
+    if (stopped !== undefined) return stopped;
+  }
+  return start(plan, state, now);
+}
+
+function cancelWaiting(plan: Plan, state: RunState): Decision | undefined {
+  if (state.cancelling !== 'provider-limit') {
+    return settleWaiting(plan, state, { reason: 'interrupted', message: 'the run was stopped before this task had ended', onlyNew: false });
+  }
+  return settleWaiting(plan, state, { reason: 'rate-limited', message: 'the provider’s limit lasts longer than max-wait', onlyNew: false });
+}
+
+function settleWaiting(plan: Plan, state: RunState, why: { reason: FailureReason; message: string; onlyNew: boolean }): Decision | undefined {
+  for (let index = state.firstOpen; index < plan.tasks.length; index += 1) {
+    const now = state.tasks[index]?.now;
+    if (now?.at !== 'waiting' || (why.onlyNew && (now.next !== 'prepare' || now.attempt > 1))) continue;
+    const blocked = blockedBy(plan, state, index);
+    if (typeof blocked === 'object') return blocked;
+    const outcome = why.reason === 'rate-limited' ? 'cancelled' : outcomeOf(why.reason);
+    return { record: { type: 'task-settled', task: idAt(plan, index), outcome, reason: why.reason, message: why.message } };
+  }
+  return undefined;
+}
+
+/** The next start: attempts under way first (their worktrees exist), then new tasks in the plan's order. */
+function start(plan: Plan, state: RunState, now: Instant): Decision | undefined {
+  let wakeAt = Number.POSITIVE_INFINITY;
+  const hasSlot = runningCount(state) < plan.maxParallel;
+  const consider = (index: number): Decision | undefined => {
+    const task = state.tasks[index];
+    if (task?.now.at !== 'waiting') return undefined;
+    const blocked = blockedBy(plan, state, index);
+    if (blocked !== undefined) return typeof blocked === 'object' ? blocked : undefined;
+    const at = Math.max(task.now.notBefore, gateOpensAt(plan, state, index));
+    if (at > now) {
+      wakeAt = Math.min(wakeAt, at);
+      return undefined;
+    }
+    if (!hasSlot || isGroupBusy(plan, state, index)) return undefined;
+    return { launch: { phase: task.now.next, task: idAt(plan, index), attempt: task.now.attempt } };
+  };
+  for (const next of ['verify', 'work', 'prepare'] as const) {
+    for (const index of state.active) {
+      const task = state.tasks[index];
+      const found = task?.now.at === 'waiting' && task.now.next === next ? consider(index) : undefined;
+      if (found !== undefined) return found;
+    }
+  }
+  // With every slot taken nothing can start, and skipping dependents can wait until one is free.
+  for (let index = hasSlot ? state.firstOpen : plan.tasks.length; index < plan.tasks.length; index += 1) {
+    const found = consider(index);
+    if (found !== undefined) return found;
+  }
+  return wakeAt === Number.POSITIVE_INFINITY ? undefined : { wakeAt };
+}
+
+/** `true`: a need has not ended yet. A decision: a need did not complete, so this task is skipped. */
+function blockedBy(plan: Plan, state: RunState, index: number): Decision | true | undefined {
+  const task = state.tasks[index];
+  if (task?.now.at !== 'waiting' || task.now.next !== 'prepare') return undefined;
+  let isWaiting = false;
+  for (const need of indexOf(plan).needs[index] ?? []) {
+    const now = state.tasks[need]?.now;
+    if (now?.at !== 'settled') isWaiting = true;
+    else if (now.outcome !== 'completed') {
+      const message = `needs ${idAt(plan, need)}, which ended as ${now.outcome}`;
+      return { record: { type: 'task-settled', task: idAt(plan, index), outcome: 'skipped', reason: 'dependency', message } };
+    }
+  }
+  return isWaiting ? true : undefined;
+}
+
+function gateOpensAt(plan: Plan, state: RunState, index: number): Instant {
+  const provider = indexOf(plan).providers[index] ?? null;
+  const task = state.tasks[index];
+  if (provider === null || (task?.now.at === 'waiting' && task.now.next === 'verify')) return 0;
+  return state.gates[provider]?.closedUntil ?? 0;
+}
+
+function isGroupBusy(plan: Plan, state: RunState, index: number): boolean {
+  const group = plan.tasks[index]?.concurrency ?? null;
+  if (group === null) return false;
+  return state.active.some((other) => other !== index && plan.tasks[other]?.concurrency === group && holdsGroup(state.tasks[other]));
+}
+
+function holdsGroup(task: TaskState | undefined): boolean {
+  return task !== undefined && (task.now.at === 'running' || (task.now.at === 'waiting' && task.now.next !== 'prepare'));
+}
+
+function runningCount(state: RunState): number {
+  let count = 0;
+  for (const index of state.active) if (state.tasks[index]?.now.at === 'running') count += 1;
+  return count;
+}
+
+function idAt(plan: Plan, index: number): string {
+  const task = plan.tasks[index];
+  if (task === undefined) throw new Error(`no task at ${index}`);
+  return task.id;
+}

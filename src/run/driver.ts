@@ -1,0 +1,221 @@
+// The one loop: collects what happened, asks `decide`, makes it durable, tells the reporters, then acts. It sees the
+// world only through what is passed in, and nothing is launched or told before it is on disk.
+import { setMaxListeners } from 'node:events';
+import type { Clock, StopRequest } from '../effects/effects.ts';
+import { EXIT } from '../errors.ts';
+import type { Plan, TaskId } from '../plan/plan.ts';
+import { decide } from './decide.ts';
+import type { Action, CancelReason, Fact, PhaseResult, RunEvent } from './events.ts';
+import { indexOf, indexOfTask } from './plan-index.ts';
+import { keptBecause } from './outcome.ts';
+import { reduce } from './reduce.ts';
+import { Slots } from './slots.ts';
+import type { RunState, TaskState } from './state.ts';
+
+/** How running phases are stopped: `gentle` first, `force` when the user insists. Their reasons are `StopRequest`s. */
+export interface Stop {
+  readonly gentle: AbortSignal;
+  readonly force: AbortSignal;
+}
+
+/** The driver's only view of phases. Never rejects for an expected result; a rejection is a bug and ends the run. */
+export interface Phases {
+  perform(action: Action, state: RunState, stop: Stop): Promise<PhaseResult>;
+  /** Removes a settled task's worktree. Returns why it was kept, or null. */
+  release(task: TaskId, state: TaskState): Promise<string | null>;
+}
+
+export interface DriverOptions {
+  readonly plan: Plan;
+  /** The state that the journal holds so far. */
+  readonly state: RunState;
+  /** Recorded before anything else: `run-started` or `run-resumed`. */
+  readonly first: Fact;
+  readonly journal: { append(events: readonly RunEvent[]): Promise<void> };
+  readonly phases: Phases;
+  readonly clock: Clock;
+  readonly onEvent: (event: RunEvent, state: RunState) => void;
+}
+
+export interface DriverEnd {
+  readonly state: RunState;
+  readonly exitCode: number;
+  /** Why the journal could not be written, if that is what ended the run. */
+  readonly journalError: Error | null;
+}
+
+type Message = { readonly fact: Fact } | { readonly bug: unknown };
+
+/** A run under way: `done` resolves when nothing of it is left running. */
+export class Driver {
+  readonly #options: DriverOptions;
+  readonly #slots: Slots;
+  readonly #gentle = new AbortController();
+  readonly #force = new AbortController();
+  readonly #inbox: Message[] = [];
+  readonly #releasing = new Set<TaskId>();
+  #state: RunState;
+  #underWay = 0;
+  #wake: () => void = () => {};
+  #journalError: Error | null = null;
+  readonly done: Promise<DriverEnd>;
+
+  constructor(options: DriverOptions) {
+    this.#options = options;
+    this.#state = options.state;
+    this.#slots = new Slots(options.plan.maxParallel);
+    this.#inbox.push({ fact: options.first });
+    // Every running phase listens; a thousand of them are no leak.
+    setMaxListeners(0, this.#gentle.signal, this.#force.signal);
+    this.done = this.#run();
+  }
+
+  get state(): RunState {
+    return this.#state;
+  }
+
+  /** Starts nothing more and stops what runs, gently. Later calls change nothing. */
+  stop(reason: CancelReason, message: string | null = null): void {
+    if (this.#gentle.signal.aborted) return;
+    if (this.#state.cancelling === null) this.#post({ fact: { type: 'run-cancelling', reason, message } });
+    this.#gentle.abort({ reason, forced: false } satisfies StopRequest);
+  }
+
+  /** Kills what runs. */
+  kill(reason: CancelReason): void {
+    this.stop(reason);
+    this.#force.abort({ reason, forced: true } satisfies StopRequest);
+  }
+
+  /** A bug of ours must not leave agents running either. */
+  async #run(): Promise<DriverEnd> {
+    try {
+      return await this.#loop();
+    } catch (error) {
+      this.#gentle.abort({ reason: 'interrupted', forced: false } satisfies StopRequest);
+      await this.#drain();
+      throw error;
+    }
+  }
+
+  async #loop(): Promise<DriverEnd> {
+    for (;;) {
+      const { events, launches, wakeAt } = this.#turn();
+      if (events.length > 0 && !(await this.#record(events))) return await this.#abandon();
+      for (const action of launches) this.#launch(action);
+      this.#startReleases();
+      const { exitCode, finishedAt } = this.#state;
+      if (finishedAt !== null && exitCode !== null) return { state: this.#state, exitCode, journalError: null };
+      if (this.#inbox.length === 0) await this.#sleep(wakeAt);
+    }
+  }
+
+  /** One turn of the pure core: everything that arrived, then every decision that follows. */
+  #turn(): { events: { event: RunEvent; state: RunState }[]; launches: Action[]; wakeAt: number | null } {
+    const { plan, clock } = this.#options;
+    const events: { event: RunEvent; state: RunState }[] = [];
+    const launches: Action[] = [];
+    const now = clock.now();
+    const take = (fact: Fact): void => {
+      const event: RunEvent = { v: 1, seq: this.#state.seq + 1, at: now, run: plan.run, ...fact };
+      this.#state = reduce(plan, this.#state, event);
+      events.push({ event, state: this.#state });
+    };
+    for (const message of this.#inbox.splice(0)) {
+      if ('bug' in message) throw message.bug;
+      // A second reason to stop adds nothing: the first one was recorded.
+      if (message.fact.type === 'run-cancelling' && this.#state.cancelling !== null) continue;
+      take(message.fact);
+    }
+    for (;;) {
+      const decision = decide(plan, this.#state, now);
+      if (decision === undefined) return { events, launches, wakeAt: null };
+      if ('wakeAt' in decision) return { events, launches, wakeAt: decision.wakeAt };
+      if ('launch' in decision) {
+        launches.push(decision.launch);
+        take({ type: 'phase-started', ...decision.launch });
+      } else take(decision.record);
+    }
+  }
+
+  async #record(events: readonly { event: RunEvent; state: RunState }[]): Promise<boolean> {
+    try {
+      await this.#options.journal.append(events.map(({ event }) => event));
+    } catch (error) {
+      this.#journalError = error instanceof Error ? error : new Error(String(error));
+      return false;
+    }
+    for (const { event, state } of events) this.#options.onEvent(event, state);
+    return true;
+  }
+
+  #launch(action: Action): void {
+    const { plan, phases } = this.#options;
+    const stop: Stop = { gentle: this.#gentle.signal, force: this.#force.signal };
+    const state = this.#state;
+    const provider = action.phase === 'work' ? (indexOf(plan).providers[indexOfTask(plan, action.task)] ?? null) : null;
+    const job = async (): Promise<PhaseResult> => {
+      if (stop.gentle.aborted) {
+        return { ok: false, reason: 'interrupted', retry: 'never', message: 'stopped before it began', detail: {} };
+      }
+      return await phases.perform(action, state, stop);
+    };
+    void this.#await(
+      this.#slots.hold(provider, job),
+      (result): Fact => ({ type: 'phase-finished', phase: action.phase, task: action.task, attempt: action.attempt, result }),
+    );
+  }
+
+  #startReleases(): void {
+    const { plan, phases } = this.#options;
+    for (const index of this.#state.unreleased) {
+      const task = plan.tasks[index];
+      const state = this.#state.tasks[index];
+      if (task === undefined || state === undefined || this.#releasing.has(task.id) || keptBecause(plan, state) !== null) continue;
+      this.#releasing.add(task.id);
+      void this.#await(phases.release(task.id, state), (kept): Fact => ({ type: 'worktree-released', task: task.id, kept }));
+    }
+  }
+
+  /** Posts what a job came to; a job that throws is a bug, and is rethrown by the loop. */
+  async #await<T>(job: Promise<T>, toFact: (value: T) => Fact): Promise<void> {
+    this.#underWay += 1;
+    try {
+      const fact = toFact(await job);
+      this.#underWay -= 1;
+      this.#post({ fact });
+    } catch (error) {
+      this.#underWay -= 1;
+      this.#post({ bug: error });
+    }
+  }
+
+  #post(message: Message): void {
+    this.#inbox.push(message);
+    this.#wake();
+  }
+
+  async #sleep(wakeAt: number | null): Promise<void> {
+    const timer = new AbortController();
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      if (wakeAt !== null) void this.#options.clock.until(wakeAt, timer.signal).then(resolve);
+    });
+    this.#wake = () => {};
+    timer.abort();
+  }
+
+  /** The journal is gone: nothing more is recorded, but what runs is stopped and its work saved before we leave. */
+  async #abandon(): Promise<DriverEnd> {
+    this.#gentle.abort({ reason: 'journal-failed', forced: false } satisfies StopRequest);
+    await this.#drain();
+    return { state: this.#state, exitCode: EXIT.stateNotWritable, journalError: this.#journalError };
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#underWay > 0) {
+      this.#inbox.length = 0;
+      await this.#sleep(null);
+    }
+  }
+}

@@ -1,0 +1,212 @@
+// The state of a run as a fold over its facts: the only place where state is made. Pure and deterministic, so that
+// replaying the journal gives the live state.
+import { unreachable } from '../errors.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { AgentReport, PhaseDetail, PhaseResult, RunEvent, Tokens } from './events.ts';
+import { closeGate, openGate, seedOf } from './gate.ts';
+import { countKey, failuresOf, isResumable } from './outcome.ts';
+import { indexOf, indexOfTask } from './plan-index.ts';
+import { afterFailure } from './retry.ts';
+import type { Counts, GateState, RunState, TaskState } from './state.ts';
+
+type Finished = Extract<RunEvent, { type: 'phase-finished' }>;
+
+/** The state after one more event. Throws on an event that cannot follow this state: that is a bug or a foreign journal. */
+export function reduce(plan: Plan, state: RunState, event: RunEvent): RunState {
+  const next: RunState = { ...state, seq: event.seq };
+  switch (event.type) {
+    case 'run-started':
+      return { ...next, startedAt: event.at };
+    case 'run-resumed':
+      return resume(plan, next, event.failed);
+    case 'phase-started':
+      return update(next, indexOfTask(plan, event.task), (task) => ({
+        ...task,
+        now: { at: 'running', phase: event.phase, attempt: event.attempt, since: event.at },
+        attempts: Math.max(task.attempts, event.attempt),
+        startedAt: task.startedAt ?? event.at,
+        ...(event.phase === 'verify' ? {} : { workDone: false, verified: false }),
+      }));
+    case 'phase-finished':
+      return finishPhase(plan, next, event);
+    case 'task-settled':
+      return update(next, indexOfTask(plan, event.task), (task) => ({
+        ...task,
+        now: { at: 'settled', outcome: event.outcome, reason: event.reason, message: event.message },
+        settledAt: event.at,
+      }));
+    case 'worktree-released': {
+      const index = indexOfTask(plan, event.task);
+      const after = event.kept === null ? update(next, index, (task) => ({ ...task, worktree: null })) : next;
+      return { ...after, unreleased: after.unreleased.filter((i) => i !== index) };
+    }
+    case 'gate-changed':
+      return withGate(next, event.provider, (gate) => ({ ...gate, announced: true }));
+    case 'run-cancelling':
+      return { ...next, cancelling: event.reason };
+    case 'run-finished':
+      return { ...next, finishedAt: event.at, exitCode: event.exitCode };
+    default:
+      return unreachable(event);
+  }
+}
+
+function finishPhase(plan: Plan, state: RunState, event: Finished): RunState {
+  const index = indexOfTask(plan, event.task);
+  const task = plan.tasks[index];
+  const { result } = event;
+  if (task === undefined) throw new Error(`the plan has no task ${event.task}`);
+  const costUsd = state.costUsd + (result.detail.report?.costUsd ?? 0);
+  const after = update({ ...state, costUsd }, index, (before) => {
+    const learned = learn(before, result.detail);
+    return result.ok ? succeed(learned, event, task.verify.length > 0) : fail(learned, event, result);
+  });
+  const provider = indexOf(plan).providers[index] ?? null;
+  if (provider === null || event.phase !== 'work') return after;
+  if (!result.ok && result.retry === 'provider') {
+    const failure = { at: event.at, notBefore: result.notBefore ?? null, reason: result.message, seed: seedOf(event.seq) };
+    return { ...after, gates: { ...after.gates, [provider]: closeGate(after.gates[provider], failure) } };
+  }
+  return result.ok ? withGate(after, provider, openGate) : after;
+
+  function fail(before: TaskState, finished: Finished, failure: Extract<PhaseResult, { ok: false }>): TaskState {
+    if (task === undefined) return before;
+    const retry = afterFailure(task, before, { ...failure, at: finished.at, attempt: finished.attempt });
+    return {
+      ...before,
+      now: retry.now,
+      counted: before.counted + (retry.counts ? 1 : 0),
+      infra: failure.retry === 'infrastructure' ? before.infra + 1 : 0,
+      workDone: before.workDone && finished.phase === 'verify' && retry.now.at === 'ending',
+      verified: false,
+      feedback: retry.now.at === 'waiting' ? (failure.feedback ?? before.feedback) : before.feedback,
+      resumeSession: retry.resumeSession,
+      lastFailure: { reason: failure.reason, message: failure.message },
+    };
+  }
+}
+
+function succeed(task: TaskState, event: Finished, hasVerify: boolean): TaskState {
+  const { attempt, phase, at } = event;
+  const completed: TaskState['now'] = { at: 'ending', outcome: 'completed', reason: null, message: null };
+  switch (phase) {
+    case 'prepare':
+      return { ...task, now: { at: 'waiting', next: 'work', attempt, notBefore: at }, infra: 0 };
+    case 'work':
+      return { ...task, now: hasVerify ? { at: 'waiting', next: 'verify', attempt, notBefore: at } : completed, workDone: true, infra: 0 };
+    case 'verify':
+      return { ...task, now: completed, verified: true, infra: 0 };
+    default:
+      return unreachable(phase);
+  }
+}
+
+function learn(task: TaskState, detail: PhaseDetail): TaskState {
+  return {
+    ...task,
+    worktree: detail.worktree ?? task.worktree,
+    start: detail.start ?? task.start,
+    // A new start means that the delivery of the attempt before is history (it is on a rescue ref).
+    delivery: detail.delivery ?? (detail.start === undefined ? task.delivery : null),
+    report: detail.report === undefined ? task.report : addReport(task.report, detail.report),
+    exit: detail.exit ?? task.exit,
+    log: detail.log ?? task.log,
+    notes: detail.notes === undefined || detail.notes.length === 0 ? task.notes : [...task.notes, ...detail.notes].slice(-20),
+  };
+}
+
+function addReport(before: AgentReport | null, now: AgentReport): AgentReport {
+  if (before === null) return now;
+  return {
+    sessionId: now.sessionId ?? before.sessionId,
+    model: now.model ?? before.model,
+    result: now.result ?? before.result,
+    costUsd: sum(before.costUsd, now.costUsd),
+    turns: sum(before.turns, now.turns),
+    tokens: addTokens(before.tokens, now.tokens),
+  };
+}
+
+function sum(a: number | null, b: number | null): number | null {
+  return a === null && b === null ? null : (a ?? 0) + (b ?? 0);
+}
+
+function addTokens(a: Tokens | null, b: Tokens | null): Tokens | null {
+  if (a === null || b === null) return a ?? b;
+  return { input: a.input + b.input, output: a.output + b.output, cacheRead: a.cacheRead + b.cacheRead, cacheWrite: a.cacheWrite + b.cacheWrite };
+}
+
+/** Reopens what was not settled for good. A phase that was running when orch died is begun again, uncounted. */
+function resume(plan: Plan, state: RunState, alsoFailed: boolean): RunState {
+  let next: RunState = { ...state, cancelling: null, finishedAt: null, exitCode: null, gates: {} };
+  for (const index of plan.tasks.keys()) {
+    const task = next.tasks[index];
+    if (task === undefined) continue;
+    const reopened = reopen(task, alsoFailed);
+    if (reopened !== task) next = update(next, index, () => reopened);
+  }
+  const firstOpen = next.tasks.findIndex(({ now }) => now.at !== 'settled');
+  return { ...next, firstOpen: firstOpen === -1 ? next.tasks.length : firstOpen, forgiven: { failed: failuresOf(next.counts), completed: next.counts.completed }, unreleased: next.unreleased.filter((i) => next.tasks[i]?.now.at === 'settled') };
+}
+
+function reopen(task: TaskState, alsoFailed: boolean): TaskState {
+  const { now } = task;
+  const attempt = task.attempts + 1;
+  if (now.at === 'waiting') return now.notBefore === 0 ? task : { ...task, now: { ...now, notBefore: 0 } };
+  if (now.at === 'ending') return task;
+  if (now.at === 'running') {
+    const next = now.phase === 'verify' ? 'verify' : 'prepare';
+    return { ...task, now: { at: 'waiting', next, attempt: next === 'verify' ? now.attempt : attempt, notBefore: 0 } };
+  }
+  const failedForGood = now.outcome === 'failed' || now.outcome === 'timed-out' || now.outcome === 'over-budget';
+  if (now.outcome === 'completed' || (failedForGood && !isResumable(now.reason) && !alsoFailed)) return task;
+  // An agent that had finished is not paid twice: only its verification is still to be done.
+  const onlyVerify = task.workDone && isResumable(now.reason);
+  return {
+    ...task,
+    now: { at: 'waiting', next: onlyVerify ? 'verify' : 'prepare', attempt: onlyVerify ? task.attempts : attempt, notBefore: 0 },
+    settledAt: null, counted: 0, infra: 0, resumeSession: false,
+  };
+}
+
+function withGate(state: RunState, provider: string, change: (gate: GateState) => GateState): RunState {
+  const gate = state.gates[provider];
+  if (gate === undefined) return state;
+  const changed = change(gate);
+  return changed === gate ? state : { ...state, gates: { ...state.gates, [provider]: changed } };
+}
+
+/** Replaces one task and keeps the derived sets (counts, active, unreleased, firstOpen) in step. */
+function update(state: RunState, index: number, change: (task: TaskState) => TaskState): RunState {
+  const before = state.tasks[index];
+  if (before === undefined) throw new Error(`no task at ${index}`);
+  const after = change(before);
+  const tasks = state.tasks.with(index, after);
+  const isActive = isActiveTask(after);
+  const wasActive = isActiveTask(before);
+  const isPending = after.now.at === 'settled' && after.worktree !== null && before.now.at !== 'settled';
+  let { firstOpen } = state;
+  while (firstOpen < tasks.length && tasks[firstOpen]?.now.at === 'settled') firstOpen += 1;
+  return {
+    ...state,
+    tasks,
+    firstOpen,
+    counts: recount(state.counts, before, after),
+    active: isActive === wasActive ? state.active : isActive ? [...state.active, index] : state.active.filter((i) => i !== index),
+    unreleased: isPending ? [...state.unreleased, index] : state.unreleased,
+  };
+}
+
+function isActiveTask({ now }: TaskState): boolean {
+  return now.at === 'running' || now.at === 'ending' || (now.at === 'waiting' && (now.next !== 'prepare' || now.attempt > 1));
+}
+
+function bucket({ now }: TaskState): keyof Counts {
+  return now.at === 'waiting' ? 'waiting' : now.at === 'settled' ? countKey(now.outcome) : 'running';
+}
+
+function recount(counts: Counts, before: TaskState, after: TaskState): Counts {
+  const from = bucket(before);
+  const to = bucket(after);
+  return from === to ? counts : { ...counts, [from]: counts[from] - 1, [to]: counts[to] + 1 };
+}

@@ -1,0 +1,119 @@
+// Agents that damage their worktree, on purpose or not: what can be saved is, nothing of theirs is run, and the user's
+// checkout is out of reach.
+import { existsSync, lstatSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Workspace } from '../../src/effects/effects.ts';
+import { agentGit, checkoutState, removeTree, runGit, writeFiles } from '../support/repo.ts';
+import { makeRig, type Rig } from '../support/workspace-rig.ts';
+
+let rig: Rig;
+let before: Record<string, string>;
+beforeEach(async () => {
+  rig = await makeRig();
+  before = checkoutState(rig.repo);
+});
+afterEach(() => {
+  try {
+    expect(checkoutState(rig.repo)).toEqual(before);
+  } finally {
+    rig.repo.dispose();
+  }
+});
+const BRANCH = 'refs/heads/orch/run-1/one';
+const adminOf = (workspace: Workspace): string => readFileSync(path.join(workspace.path, '.git'), 'utf8').replace('gitdir: ', '').trim();
+
+describe('an agent that damages its worktree', () => {
+  it.each<[string, (made: Workspace) => void]>([
+    ['deletes .git', (made) => rmSync(path.join(made.path, '.git'))],
+    ['points .git elsewhere', (made) => writeFileSync(path.join(made.path, '.git'), `gitdir: ${path.join(rig.repo.path, '.git')}\n`)],
+    ['rewrites commondir', (made) => writeFileSync(path.join(adminOf(made), 'commondir'), '/nonexistent\n')],
+    ['deletes its git folder', (made) => rmSync(adminOf(made), { recursive: true })],
+  ])('%s: it is collected all the same, and repaired', async (_, damage) => {
+    const made = await rig.create('one');
+    writeFiles(made.path, { 'a.txt': 'a\n' });
+    damage(made);
+    const collected = await rig.collect(made);
+    expect(collected).toMatchObject({ changed: ['a.txt'], findings: [], delivery: { ref: BRANCH, commits: 1 } });
+    expect(agentGit(made.path, 'status', '--porcelain')).toEqual({ code: 0, out: '' });
+    expect(await rig.workspaces.remove(made)).toBeNull();
+  });
+
+  it('replaces .git by a repository of its own: files delivered, that repository is kept', async () => {
+    const made = await rig.create('one');
+    rmSync(path.join(made.path, '.git'));
+    runGit(made.path, ['init', '-q']);
+    writeFiles(made.path, { 'a.txt': 'a\n' });
+    agentGit(made.path, 'add', '-A');
+    agentGit(made.path, 'commit', '-q', '-m', 'elsewhere');
+    expect(await rig.collect(made)).toMatchObject({ changed: ['a.txt'], findings: [{ kind: 'nested-repository', path: '.' }], delivery: { ref: BRANCH } });
+    expect(await rig.workspaces.remove(made)).toContain('nowhere else');
+  });
+
+  it('deletes it: commits and what was staged are kept', async () => {
+    const made = await rig.create('one');
+    writeFiles(made.path, { 'a.txt': 'a\n' });
+    agentGit(made.path, 'add', '-A');
+    agentGit(made.path, 'commit', '-q', '-m', 'mine');
+    const mine = runGit(made.path, ['rev-parse', 'HEAD']);
+    rmSync(made.path, { recursive: true });
+    expect(await rig.collect(made)).toMatchObject({ findings: [{ kind: 'worktree-lost' }], delivery: { head: mine, ref: BRANCH, commits: 1 } });
+    expect(await rig.workspaces.remove(made)).toBeNull();
+
+    const staged = await rig.create('two');
+    writeFiles(staged.path, { 'b.txt': 'b\n' });
+    agentGit(staged.path, 'add', '-A');
+    rmSync(staged.path, { recursive: true });
+    const lost = await rig.collect(staged);
+    expect(rig.git('show', `${lost.delivery.ref}:b.txt`)).toBe('b');
+    expect((await rig.create('two', { attempt: 2 })).start).toBe(rig.head);
+  });
+
+  it('puts a link to the user\'s checkout in its place: neither is read nor written', async () => {
+    const made = await rig.create('one');
+    const aside = `${made.path}-aside`;
+    renameSync(made.path, aside);
+    symlinkSync(rig.repo.path, made.path);
+    expect(await rig.collect(made)).toMatchObject({ findings: [{ kind: 'worktree-lost' }], delivery: { head: rig.head, commits: 0 } });
+    expect(await rig.workspaces.remove(made)).toBeNull();
+    await rig.workspaces.flush();
+    expect(lstatSync(rig.repo.path).isDirectory()).toBe(true);
+    removeTree(aside);
+  });
+
+  it('runs nothing that it planted', async () => {
+    const made = await rig.create('one');
+    const marker = path.join(rig.repo.home, 'ran');
+    const config = path.join(rig.repo.path, '.git/config');
+    const kept = readFileSync(config);
+    runGit(made.path, ['config', 'core.fsmonitor', `touch '${marker}'; false`]);
+    runGit(made.path, ['config', 'diff.external', `touch '${marker}'`]);
+    runGit(made.path, ['config', 'core.hooksPath', path.join(made.path, 'hooks')]);
+    writeFiles(made.path, Object.fromEntries(['reference-transaction', 'post-index-change', 'pre-commit'].map((hook) => [`hooks/${hook}`, { executable: `#!/bin/sh\ntouch '${marker}'\n` }])));
+    rmSync(marker, { force: true });
+    await rig.collect(made);
+    await rig.workspaces.remove(made);
+    expect(existsSync(marker)).toBe(false);
+    writeFileSync(config, kept);
+    // The agent wrote it, and the test put it back: only its times differ.
+    before['git/config'] = checkoutState(rig.repo)['git/config'] ?? '';
+  });
+
+  it('moves its branch while it is collected: tried again on the new tip', async () => {
+    const made = await rig.create('one');
+    agentGit(made.path, 'commit', '-q', '--allow-empty', '-m', 'late');
+    const late = runGit(made.path, ['rev-parse', 'HEAD']);
+    runGit(made.path, ['update-ref', BRANCH, rig.head]);
+    // A filter runs in the middle of the collection, after the branch was looked at.
+    const common = path.join(rig.repo.path, '.git');
+    const script = path.join(rig.repo.home, 'filter');
+    writeFiles(rig.repo.home, { filter: { executable: `#!/bin/sh\nenv -i PATH="$PATH" git --git-dir='${common}' update-ref ${BRANCH} ${late}\ncat\n` } });
+    rig.git('config', 'filter.late.clean', script);
+    before = checkoutState(rig.repo);
+    writeFiles(made.path, { 'a.txt': 'a\n', '.gitattributes': 'a.txt filter=late\n' });
+    const collected = await rig.collect(made);
+    expect(rig.git('rev-parse', `${collected.delivery.head}^`)).toBe(late);
+    expect(rig.git('show', `${BRANCH}:a.txt`)).toBe('a');
+    expect(collected).toMatchObject({ findings: [], delivery: { ref: BRANCH, commits: 2 } });
+  });
+});

@@ -1,0 +1,93 @@
+// A repository with orch's configuration for end-to-end tests: an agent that does what its prompt says, and assertions
+// about what a run may leave behind.
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect } from 'vitest';
+import type { StatusDocument, TaskDocument } from '../../src/reporters/status.ts';
+import { orch, startOrch, type Ended, type Running } from './orch.ts';
+import { checkoutState, makeRepo, type TestRepo } from './repo.ts';
+
+export const AGENT = path.join(import.meta.dirname, 'scripted-agent.mjs');
+
+export interface Project extends TestRepo {
+  /** Writes tasks.yml beside the repository (so that it does not dirty it) and returns its path. */
+  manifest(text: string): string;
+  run(args: readonly string[], options?: { env?: Record<string, string>; stdin?: string }): Promise<Ended>;
+  start(args: readonly string[], options?: { env?: Record<string, string> }): Running;
+  status(run?: string): Promise<StatusDocument>;
+  task(id: string): Promise<TaskDocument>;
+  /** Everything that a run could leave: runs, branches, worktrees, other folders beside the repository. */
+  traces(): string[];
+}
+
+export interface ProjectOptions extends NonNullable<Parameters<typeof makeRepo>[0]> {
+  /** More of .orchestrator.yml, which is committed. */
+  readonly config?: Record<string, unknown>;
+}
+
+export function makeProject(options: ProjectOptions = {}): Project {
+  const { config, ...repoOptions } = options;
+  const repo = makeRepo(repoOptions);
+  const agents = { mine: { command: [process.execPath, AGENT], prompt: 'stdin', output: 'text' } };
+  if (repoOptions.commits !== 0 && repoOptions.bare !== true) repo.commit('Configure', { '.orchestrator.yml': JSON.stringify({ agent: 'mine', grace: '1s', agents, ...config }, null, 2) });
+  const folder = path.join(repo.home, 'manifests');
+  mkdirSync(folder);
+  let count = 0;
+  const at = (cwd: { env?: Record<string, string>; stdin?: string } = {}) => ({ cwd: repo.path, ...cwd });
+  const project: Project = {
+    ...repo,
+    manifest(text) {
+      count += 1;
+      const file = path.join(folder, `tasks${count}.yml`);
+      writeFileSync(file, text);
+      return file;
+    },
+    run: async (args, more) => await orch(args, at(more)),
+    start: (args, more) => startOrch(args, at(more)),
+    async status(run) {
+      const ended = await orch(['status', ...(run === undefined ? [] : [run]), '--json'], at());
+      if (ended.code !== 0) throw new Error(ended.stderr);
+      return JSON.parse(ended.stdout) as StatusDocument;
+    },
+    async task(id) {
+      const found = (await project.status()).tasks.find((task) => task.id === id);
+      if (found === undefined) throw new Error(`no task ${id}`);
+      return found;
+    },
+    traces() {
+      const common = repo.git('rev-parse', '--path-format=absolute', '--git-common-dir');
+      const list = (dir: string): string[] => (existsSync(dir) ? readdirSync(dir) : []);
+      return [
+        ...repo.git('for-each-ref', '--format=%(refname)', 'refs/heads/orch', 'refs/orch').split('\n').filter((ref) => ref !== ''),
+        ...list(path.join(common, 'orch', 'runs')), ...list(path.join(common, 'worktrees')),
+        ...list(repo.home).filter((name) => name.endsWith('.orch')),
+      ];
+    },
+  };
+  return project;
+}
+
+/** Runs something and asserts that it left nothing at all, and the checkout as it was. */
+export async function leavesNothing(project: Project, act: () => Promise<Ended>): Promise<Ended> {
+  const before = project.traces();
+  const checkout = checkoutState(project);
+  const ended = await act();
+  expect(project.traces()).toEqual(before);
+  expect(checkoutState(project)).toEqual(checkout);
+  return ended;
+}
+
+/** The process id that an agent's step wrote to a file. */
+export function pidIn(file: string): number {
+  return Number(readFileSync(file, 'utf8').trim());
+}
+
+/** Whether a process lives (a zombie does not). */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return !existsSync('/proc/self') || !/^\d+ \(.*\) Z/s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}

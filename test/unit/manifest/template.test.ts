@@ -1,0 +1,57 @@
+// `${{ }}`: what is filled in, what is escaped, what is refused.
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { lineAndColumn, render } from '../../../src/manifest/template.ts';
+
+const scope = { env: { HOME: '/h', LOG_LEVEL: '1' }, task: { id: 'api' }, run: { id: 'r-1' }, base: 'abc' };
+
+describe('render', () => {
+  it.each([
+    ['${{ task.id }}', 'api'], ['${{task.id}}', 'api'], ['a ${{ env.HOME }}/${{ base }} b', 'a /h/abc b'], ['${{ run.id }}${{ run.id }}', 'r-1r-1'],
+    ['$${{ task.id }}', '${{ task.id }}'], ['$$${{ task.id }}', '$${{ task.id }}'], ['$${{', '${{'], ['${HOME} $(x) {{ x }} $ {{', '${HOME} $(x) {{ x }} $ {{'],
+    ['${{\n task.id\n}}', 'api'], ['}} ${{ base }}', '}} abc'],
+  ])('%j → %j', (template, text) => {
+    expect(render(template, scope)).toEqual({ ok: true, text });
+  });
+  it('does not read what it has filled in', () => {
+    expect(render('${{ env.A }}', { env: { A: '${{ base }}' }, base: 'x' })).toEqual({ ok: true, text: '${{ base }}' });
+  });
+  it.each([
+    ['${{ env.HOEM }}', 'unknown name "env.HOEM"', 'did you mean `env.HOME`?'],
+    ['${{ env.NOTHING_LIKE_IT }}', 'unknown name "env.NOTHING_LIKE_IT"', 'add it to an `env:` of the manifest'],
+    ['${{ taks.id }}', 'unknown name "taks.id"', 'did you mean `task.id`?'],
+    ['${{ matrix.os }}', '`matrix.os` is known only in a task with `strategy.matrix`, which this version does not support', undefined],
+    ['${{ item.file }}', '`item.file` is known only in a task with `foreach`, which this version does not support', undefined],
+    ['${{ needs.a.result }}', '`needs.a.result` is known only in later versions: this one does not hand results from task to task', undefined],
+    ['${{ base.sha }}', '`base` has no parts', 'write `${{ base }}`'],
+    ['${{ env }}', '`env` alone is not a text', 'known: env.HOME, env.LOG_LEVEL'],
+    ['${{ }}', '`${{ }}` has no name in it', 'write `$${{` for the characters themselves'],
+    ['${{ a || b }}', '"a || b" is not a name', 'only names are read: env.HOME, env.LOG_LEVEL, task.id, run.id, base'],
+    ['${{ task.id', '`${{` is not closed', 'write `}}` after the name, or `$${{` for the characters themselves'],
+    ['${{ env.constructor }}', 'unknown name "env.constructor"', 'add it to an `env:` of the manifest'],
+    ['${{ constructor }}', 'unknown name "constructor"', 'known: env.HOME, env.LOG_LEVEL, task.id, run.id, base'],
+  ])('%s: %s', (template, message, hint) => {
+    expect(render(template, scope)).toEqual({ ok: false, problems: [{ offset: 0, message, ...(hint === undefined ? {} : { hint }) }] });
+  });
+  it('says everything at once, each with its offset', () => {
+    const rendered = render('a ${{ x }} ${{ base }} ${{ y }}', scope);
+    expect(rendered.ok || rendered.problems.map(({ offset }) => offset)).toEqual([2, 23]);
+  });
+  it('leaves alone any text without `${{`', () => {
+    fc.assert(fc.property(fc.string({ unit: fc.constantFrom('$', '{', '}', 'a', ' ', '\n') }), (text) => {
+      fc.pre(!text.includes('${{'));
+      expect(render(text, scope)).toEqual({ ok: true, text });
+    }));
+  });
+  it('gives back any text whose `${{` are escaped', () => {
+    fc.assert(fc.property(fc.string({ unit: fc.constantFrom('$', '{', '}', 'a', ' ') }), (text) => {
+      expect(render(text.replaceAll('${{', () => '$${{'), scope)).toEqual({ ok: true, text });
+    }), { numRuns: 1000 });
+  });
+});
+
+describe('lineAndColumn', () => {
+  it('counts from 1', () => {
+    expect([lineAndColumn('ab', 0), lineAndColumn('a\nbc', 3), lineAndColumn('a\n\n', 3)]).toEqual([{ line: 1, col: 1 }, { line: 2, col: 2 }, { line: 3, col: 1 }]);
+  });
+});

@@ -1,0 +1,176 @@
+// The guarantees at the top of src/run/events.ts, over random plans with failures, cancels and crash-resumes.
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { RunEvent } from '../../../src/run/events.ts';
+import { exitCodeOf } from '../../../src/run/outcome.ts';
+import { reduce } from '../../../src/run/reduce.ts';
+import { initialState, type RunState } from '../../../src/run/state.ts';
+import { agentTask, plan } from '../../support/plan.ts';
+import { scenarioArbitrary, simulate, type Scenario, type Seen } from './simulation.ts';
+
+const RUNS = 2500;
+
+/** Events up to each resume, so that what a resume may repeat is judged apart. */
+function sessionsOf(journal: readonly RunEvent[]): RunEvent[][] {
+  const sessions: RunEvent[][] = [];
+  for (const event of journal) {
+    if (event.type === 'run-started' || event.type === 'run-resumed') sessions.push([]);
+    sessions.at(-1)?.push(event);
+  }
+  return sessions;
+}
+
+function checkOrder({ journal }: Seen): void {
+  expect(journal.map((e) => e.seq)).toEqual(journal.map((_, i) => i + 1));
+  expect(journal[0]?.type).toBe('run-started');
+  expect(journal.filter((e) => e.type === 'run-started')).toHaveLength(1);
+  expect(journal.at(-1)?.type).toBe('run-finished');
+}
+
+function checkPhases({ journal }: Seen): void {
+  const sessions = sessionsOf(journal);
+  for (const [i, session] of sessions.entries()) {
+    const open = new Map<string, string>();
+    const settled = new Set<string>();
+    let isCancelling = false;
+    for (const event of session) {
+      if (event.type === 'run-cancelling') isCancelling = true;
+      if (event.type === 'phase-started') {
+        expect(isCancelling).toBe(false);
+        expect(open.has(event.task)).toBe(false);
+        expect(settled.has(event.task)).toBe(false);
+        open.set(event.task, `${event.phase} ${event.attempt}`);
+      } else if (event.type === 'phase-finished') {
+        expect(open.get(event.task)).toBe(`${event.phase} ${event.attempt}`);
+        open.delete(event.task);
+      } else if (event.type === 'task-settled') {
+        expect(settled.has(event.task)).toBe(false);
+        expect(open.has(event.task)).toBe(false);
+        settled.add(event.task);
+      }
+    }
+    if (i === sessions.length - 1) expect([...open]).toEqual([]);
+  }
+}
+
+function checkSchedule({ plan }: Scenario, { performed, journal }: Seen): void {
+  const tasks = new Map(plan.tasks.map((t) => [t.id, t]));
+  const completedAt = new Map<string, number>();
+  const startedAt = new Map<string, number>();
+  for (const event of journal) {
+    if (event.type === 'task-settled' && event.outcome === 'completed') completedAt.set(event.task, event.seq);
+    if (event.type === 'phase-started' && !startedAt.has(event.task)) startedAt.set(event.task, event.seq);
+  }
+  for (const [id, seq] of startedAt) {
+    for (const need of tasks.get(id)?.needs ?? []) expect(completedAt.get(need) ?? Number.POSITIVE_INFINITY).toBeLessThan(seq);
+  }
+  for (const { action, alongside, cancelled } of performed) {
+    expect(cancelled).toBe(false);
+    expect(alongside.length).toBeLessThan(plan.maxParallel);
+    const group = tasks.get(action.task)?.concurrency ?? null;
+    if (group !== null) expect(alongside.filter((other) => tasks.get(other.task)?.concurrency === group)).toEqual([]);
+  }
+}
+
+function checkEnd({ plan, failing, crashes, cancelAt }: Scenario, seen: Seen): void {
+  const { journal, told, end } = seen;
+  // On disk before anyone sees it, and replay = live.
+  for (const { event, onDisk } of told) expect(onDisk).toBeGreaterThanOrEqual(event.seq);
+  const replayed = journal.reduce<RunState>((state, event) => reduce(plan, state, event), initialState(plan));
+  expect(replayed).toEqual(end.state);
+  // Every task has exactly one outcome; the exit code is 0 only if all completed.
+  const outcomes = end.state.tasks.map((task) => (task.now.at === 'settled' ? task.now.outcome : task.now.at));
+  expect(outcomes).not.toContain('waiting');
+  expect(outcomes).not.toContain('running');
+  const limits = new Set(['rate-limited', 'usage-limit', 'overloaded']);
+  const wrong = plan.tasks.filter((task, i) => {
+    const now = end.state.tasks[i]?.now;
+    const hadItsChance = now?.at === 'settled' && (now.outcome === 'failed' || now.outcome === 'timed-out') && !limits.has(now.reason ?? '');
+    return outcomes[i] !== 'completed' && !(task.continueOnError && hadItsChance);
+  });
+  expect(end.exitCode === 0).toBe(wrong.length === 0 && end.state.cancelling !== 'interrupted');
+  expect(end.exitCode).toBe(exitCodeOf(plan, end.state));
+  if (failing === 0 && cancelAt === null) expect(new Set(outcomes)).toEqual(new Set(['completed']));
+  const counted = Object.values(end.state.counts).reduce((a, b) => a + b, 0);
+  expect(counted).toBe(plan.tasks.length);
+  if (failing === 0 && crashes.length === 0 && cancelAt === null) expect(seen.released.sort()).toEqual(plan.tasks.map((t) => t.id).sort());
+  checkAttempts(plan, seen);
+}
+
+/** No task is tried more often than its retries allow, uncounted classes apart. */
+function checkAttempts(plan: Scenario['plan'], { journal }: Seen): void {
+  for (const task of plan.tasks) {
+    let counted = 0;
+    for (const event of journal) {
+      if (event.type === 'run-resumed') counted = 0;
+      if (event.type !== 'phase-finished' || event.task !== task.id || event.result.ok) continue;
+      if (['timeout', 'verify', 'agent'].includes(event.result.retry)) counted += 1;
+    }
+    expect(counted).toBeLessThanOrEqual(task.retries + 1);
+  }
+}
+
+test(`the stream keeps its guarantees over ${RUNS} random runs`, async () => {
+  let withCrash = 0;
+  let withCancel = 0;
+  await fc.assert(
+    fc.asyncProperty(scenarioArbitrary, async (scenario) => {
+      const seen = await simulate(scenario);
+      if (seen.sessions > 1) withCrash += 1;
+      if (seen.end.state.cancelling === 'interrupted') withCancel += 1;
+      checkOrder(seen);
+      checkPhases(seen);
+      checkSchedule(scenario, seen);
+      checkEnd(scenario, seen);
+    }),
+    { numRuns: RUNS },
+  );
+  // The generator must really have produced what the test claims to cover.
+  expect(withCrash).toBeGreaterThan(RUNS / 5);
+  expect(withCancel).toBeGreaterThan(RUNS / 20);
+});
+
+test('a task that ends never runs again after a crash, and what was not settled does', async () => {
+  await fc.assert(
+    fc.asyncProperty(scenarioArbitrary, async (scenario) => {
+      const seen = await simulate({ ...scenario, resumeFailed: false });
+      const done = new Set<string>();
+      for (const event of seen.journal) {
+        if (event.type === 'phase-started') expect(done.has(event.task)).toBe(false);
+        if (event.type === 'task-settled' && event.outcome === 'completed') done.add(event.task);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('an agent that has ended well is never paid twice, whatever stops the run in between', async () => {
+  let kept = 0;
+  await fc.assert(
+    fc.asyncProperty(scenarioArbitrary, async (scenario) => {
+      const { journal } = await simulate(scenario);
+      const delivered = new Set<string>();
+      for (const event of journal) {
+        if (event.type === 'run-resumed' && delivered.size > 0) kept += 1;
+        if (event.type === 'phase-started' && event.phase !== 'verify') expect(delivered.has(event.task), event.task).toBe(false);
+        if (event.type !== 'phase-finished') continue;
+        if (event.phase === 'work' && event.result.ok) delivered.add(event.task);
+        // Only a verification that said no sends the agent back.
+        if (event.phase === 'verify' && !event.result.ok && event.result.reason !== 'interrupted') delivered.delete(event.task);
+      }
+    }),
+    { numRuns: 1000 },
+  );
+  expect(kept).toBeGreaterThan(50);
+});
+
+test('a run that is interrupted at any event and resumed verifies what was delivered instead of doing it again', async () => {
+  const tasks = [agentTask('a', { verify: ['true'] }), agentTask('b', { verify: ['true'], needs: ['a'] })];
+  for (let at = 1; at < 16; at += 1) {
+    const first = await simulate({ plan: plan(tasks), seed: 1, failing: 0, crashes: [], cancelAt: at, resumeFailed: false });
+    const second = await simulate({ plan: plan(tasks), seed: 1, failing: 0, crashes: [], cancelAt: null, resumeFailed: false, journal: first.journal });
+    expect(second.end.exitCode).toBe(0);
+    const works = second.journal.filter((e) => e.type === 'phase-finished' && e.phase === 'work' && e.result.ok);
+    expect(works).toHaveLength(2);
+  }
+});
