@@ -96,10 +96,10 @@ export interface Processes {
    */
   run(spec: ProcessSpec, signal?: AbortSignal, force?: AbortSignal): Promise<ProcessEnd>;
   /**
-   * Stops what is left of an earlier orch: processes whose environment carries this run id (and this task's, if given), and
-   * the trees of `spawned`, as far as they are of this boot and still theirs. Returns how many were stopped.
+   * Stops what is left of an earlier orch: processes whose environment carries this run id (and this task's, and the folder of
+   * its records, if given: run ids are unique in one repository only), and the trees of `spawned`, as far as they are of this boot and still theirs. Returns how many were stopped.
    */
-  reap(owner: { readonly run: RunId; readonly task?: TaskId; readonly spawned?: readonly Spawned[] }): Promise<number>;
+  reap(owner: { readonly run: RunId; readonly task?: TaskId; readonly dir?: string; readonly spawned?: readonly Spawned[] }): Promise<number>;
 }
 
 /** Small text files of an attempt: prompts in, results out. */

@@ -38,8 +38,8 @@ export function createProcesses(options: ProcessesOptions): Processes {
   const context = { clock: options.clock, containment, sandbox: options.sandbox ?? null, logLimits: options.logLimits ?? LOG_LIMITS };
   return {
     run: (spec, signal, force) => runProcess(context, spec, { signal, force }),
-    async reap({ run, task, spawned = [] }) {
-      const marked = containment.marked([`ORCH_RUN_ID=${run}`, ...(task === undefined ? [] : [`ORCH_TASK_ID=${task}`])]);
+    async reap({ run, task, dir, spawned = [] }) {
+      const marked = containment.marked([`ORCH_RUN_ID=${run}`, ...(task === undefined ? [] : [`ORCH_TASK_ID=${task}`]), ...(dir === undefined ? [] : [`ORCH_RUN_DIR=${dir}`])]);
       const recorded = spawned.map((each) => containment.recorded(each)).filter((tree) => tree !== null);
       const seen = new Survivors();
       await Promise.all([marked, ...recorded].map((tree) => stopTree(tree, { graceMs: REAP_GRACE_MS, onScan: (scan) => seen.add(scan) })));

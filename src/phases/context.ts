@@ -18,6 +18,8 @@ export interface AttemptPaths {
 
 export interface PhaseContext {
   readonly plan: Plan;
+  /** The folder of the run's records. */
+  readonly runDir: string;
   readonly repo: Repository;
   readonly clock: Clock;
   readonly files: Files;
@@ -58,6 +60,7 @@ export async function attemptVariables(context: PhaseContext, { task, action }: 
     ...(await context.workspaces.variables(workspace)),
     ...task.env,
     ORCH_RUN_ID: context.plan.run,
+    ORCH_RUN_DIR: context.runDir,
     ORCH_TASK_ID: task.id,
     ORCH_ATTEMPT: String(action.attempt),
     ORCH_BRANCH: task.branch,

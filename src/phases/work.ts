@@ -46,7 +46,7 @@ async function settle(
 ): Promise<PhaseResult> {
   const { task } = job;
   const notes = end.leftovers > 0 ? [`left ${end.leftovers} process${end.leftovers === 1 ? '' : 'es'} running; stopped`] : [];
-  const base: PhaseDetail = { report: verdict.report, exit: end.exit, durationMs: end.durationMs, log: paths.log, notes };
+  const base: PhaseDetail = { report: verdict.report, exit: end.exit, tier: end.tier, durationMs: end.durationMs, log: paths.log, notes };
   const collecting = await context.workspaces.collect(workspace, `${task.name}\n\nOrch-Run: ${context.plan.run}\nOrch-Task: ${task.id}\nOrch-Attempt: ${job.action.attempt}`);
   if (!collecting.ok) return failed('workspace', 'never', `its work could not be saved: ${collecting.message}; the worktree is kept`, base);
   const { collected } = collecting;
