@@ -13,8 +13,11 @@ import { acquire, type RunLock } from '../journal/lock.ts';
 import { Journal } from '../journal/journal.ts';
 import { createRun, loadRun, planHash, type LoadedRun } from '../journal/store.ts';
 import { runPaths, type RunPaths } from '../journal/run-paths.ts';
+import { crashPoint } from '../lib/crash-point.ts';
 import { version } from '../lib/version.ts';
+import type { PhaseContext } from '../phases/context.ts';
 import { createPhases } from '../phases/phases.ts';
+import { reconcile } from '../phases/reconcile.ts';
 import type { Plan, RunId } from '../plan/plan.ts';
 import { Driver, type DriverEnd } from '../run/driver.ts';
 import type { AgentOutput, Fact, RunEvent } from '../run/events.ts';
@@ -91,9 +94,11 @@ async function session(begun: Begun): Promise<SessionEnd> {
   await using journal = await Journal.open({ dir: paths.dir, epoch: lock.epoch, writer: `orch ${version}` });
   const listener = begun.listener(plan);
   const workspaces = await createWorkspaces({ repo, root: plan.worktrees.root });
+  const context = phaseContext({ repo, plan, paths, clock, processes, workspaces, listener });
+  const found = await reconcile(context, state);
+  crashPoint('reconciled');
   const driver = new Driver({
-    plan, state, first, journal, clock, onEvent: (event, after) => listener.onEvent(event, after),
-    phases: phasesOf({ repo, plan, paths, clock, processes, workspaces, listener }),
+    plan, state, found, first, journal, clock, onEvent: (event, after) => listener.onEvent(event, after), phases: createPhases(context),
   });
   begun.onStart?.(driver, clock);
   const ticker = setInterval(() => listener.onTick(clock.now()), TICK_MS);
@@ -101,6 +106,7 @@ async function session(begun: Begun): Promise<SessionEnd> {
     return { ...(await driver.done), plan, since };
   } finally {
     clearInterval(ticker);
+    crashPoint('run-ended');
     await workspaces.flush();
   }
 }
@@ -115,16 +121,16 @@ interface Parts {
   readonly listener: Listener;
 }
 
-function phasesOf({ repo, plan, paths, clock, processes, workspaces, listener }: Parts): ReturnType<typeof createPhases> {
-  return createPhases({
+function phaseContext({ repo, plan, paths, clock, processes, workspaces, listener }: Parts): PhaseContext {
+  return {
     plan, repo, clock, processes, workspaces, files: createFiles(),
     adapterOf: (agent) => adapterFor(plan.agents[agent]?.adapter ?? agent),
     attemptPaths: (task, attempt) => {
       const files = paths.attempt(task, attempt);
-      return { dir: files.dir, prompt: files.prompt, log: files.output, result: files.result, output: path.join(files.dir, 'outputs.txt') };
+      return { dir: files.dir, prompt: files.prompt, log: files.output, ended: path.join(files.dir, 'ended.json'), result: files.result, output: path.join(files.dir, 'outputs.txt') };
     },
     environment: (set, pass) => agentEnvironment({ parent: process.env, pass, set }),
     newId: () => randomUUID(),
     onOutput: (output) => listener.onOutput(output),
-  });
+  };
 }

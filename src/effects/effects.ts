@@ -67,8 +67,10 @@ export interface Processes {
 export interface Files {
   /** Creates the directory and its parents, for this user only. */
   makeDir(dir: string): Promise<void>;
-  /** Replaces the file as a whole. */
+  /** Replaces the file as a whole: any reader, also after a crash, finds the old text or the new one. */
   writeText(file: string, text: string): Promise<void>;
+  /** Nothing there is fine. */
+  remove(file: string): Promise<void>;
   /** At most `maxBytes` from the beginning, or null when there is no such file. */
   readText(file: string, maxBytes: number): Promise<string | null>;
 }
@@ -135,6 +137,18 @@ export type Finding =
   | { readonly kind: 'rewrote-history' }
   | { readonly kind: 'nested-repository'; readonly path: string }
   | { readonly kind: 'stashed' };
+/** How a workspace is to be found. */
+export interface RecoverRequest {
+  /** The commit that its branch and its files are to be at. */
+  readonly head: Sha;
+  /** Files that are there stay as they are, whatever differs: only what is missing is made again. */
+  readonly keepChanges: boolean;
+  readonly copy: readonly string[];
+  readonly link: readonly string[];
+}
+export type RecoverResult =
+  | { readonly ok: true; /** the files are new: setup has not seen them */ readonly made: boolean; readonly notes: readonly string[] }
+  | { readonly ok: false; readonly message: string; readonly transient: boolean };
 export type CollectResult =
   | { readonly ok: true; readonly collected: Collected }
   | { readonly ok: false; readonly message: string };
@@ -145,6 +159,13 @@ export interface Workspaces {
   create(request: WorkspaceRequest): Promise<CreateResult>;
   /** Commits everything that is not ignored and puts it on the branch, or on a rescue ref when the agent left its branch. */
   collect(workspace: Workspace, message: string): Promise<CollectResult>;
+  /**
+   * Sees that a workspace of an earlier process is there and holds `head`; nothing to do for one that this process has made
+   * or collected. What differs is saved on a rescue ref, and then the workspace is made again from its branch.
+   */
+  recover(workspace: Workspace, request: RecoverRequest): Promise<RecoverResult>;
+  /** Whether the ref of a delivery exists and has its commit. */
+  holds(delivery: Delivery): Promise<boolean>;
   /** Collects, then removes (renamed into a trash that `flush` empties). Returns why it was kept, or null when it is gone. */
   remove(workspace: Workspace): Promise<string | null>;
   /** Empties the trash; resolves when the disk is clean. */

@@ -4,15 +4,18 @@ import { mkdir, readdir, realpath, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import process from 'node:process';
 import { EXIT, OrchError } from '../errors.ts';
+import type { Sha } from '../plan/plan.ts';
 import type { Repository, Workspace, Workspaces } from './effects.ts';
 import { hasPlainLayout } from './git/repository.ts';
 import { createCopyList, isInside } from './workspaces/carry.ts';
 import { createTemplates } from './workspaces/checkout.ts';
 import { capture } from './workspaces/collect.ts';
-import { openContext } from './workspaces/context.ts';
+import { type Context, openContext } from './workspaces/context.ts';
 import { create, type Maker } from './workspaces/create.ts';
 import { type Live, reopen } from './workspaces/live.ts';
+import { recover } from './workspaces/recover.ts';
 import { remove } from './workspaces/remove.ts';
+import { kindAt } from './workspaces/place.ts';
 import { createTrash } from './workspaces/trash.ts';
 
 export interface WorkspacesInit {
@@ -41,16 +44,25 @@ export async function createWorkspaces(init: WorkspacesInit): Promise<Workspaces
     if (live !== undefined && live.workspace.attempt === workspace.attempt && live.workspace.path === workspace.path) return live;
     return reopen(context, workspace);
   };
+  const remember = (live: Live): void => void lives.set(keyOf(live.workspace), live);
   return {
-    create: (request) => create(maker, request, (live) => lives.set(keyOf(live.workspace), live)),
+    create: (request) => create(maker, request, remember),
     async collect(workspace, message) {
       try {
-        const { collected } = await capture(context, await liveOf(workspace), { message, onto: 'branch' });
+        const live = await liveOf(workspace);
+        const { collected } = await capture(context, live, { message, onto: 'branch' });
+        lives.set(keyOf(workspace), live);
         return { ok: true, collected };
       } catch (error) {
         return { ok: false, message: error instanceof Error ? error.message : String(error) };
       }
     },
+    async recover(workspace, request) {
+      const live = await liveOf(workspace);
+      const isKnown = lives.get(keyOf(workspace)) === live && (await kindAt(workspace.path)) === 'folder';
+      return isKnown ? { ok: true, made: false, notes: [] } : recover(maker, live, { request, remember });
+    },
+    holds: ({ head, ref }) => isHeldBy(context, head, ref),
     async remove(workspace) {
       const kept = await remove(context, trash, await liveOf(workspace));
       if (kept === null) lives.delete(keyOf(workspace));
@@ -64,6 +76,11 @@ export async function createWorkspaces(init: WorkspacesInit): Promise<Workspaces
       await rmdir(root).catch(() => {});
     },
   };
+}
+
+async function isHeldBy(context: Context, head: Sha, ref: string): Promise<boolean> {
+  const [tip = null] = await context.refs.resolve([ref]);
+  return tip !== null && (tip === head || (await context.git(['merge-base', '--is-ancestor', head, tip])).code === 0);
 }
 
 function keyOf(workspace: Workspace): string {

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { access, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { EXIT, OrchError } from '../errors.ts';
+import { crashPoint } from '../lib/crash-point.ts';
 import type { Plan, RunId, TaskId } from '../plan/plan.ts';
 import type { RunEvent } from '../run/events.ts';
 import { makeDirs, syncDirectory, writeSynced } from './durable.ts';
@@ -54,8 +55,10 @@ export async function createRun(init: { commonDir: string; plan: Plan; manifestT
       ...(manifestText === null ? [] : [writeSynced(path.join(staged, 'manifest.yml'), manifestText)]),
     ]);
     await syncDirectory(staged);
+    crashPoint('run-staged');
     await rename(staged, paths.dir);
     await syncDirectory(runsDir(commonDir));
+    crashPoint('run-created');
     return paths;
   } catch (error) {
     await rm(staged, { recursive: true, force: true }).catch(() => undefined);

@@ -11,6 +11,8 @@ export interface AttemptPaths {
   readonly dir: string;
   readonly prompt: string;
   readonly log: string;
+  /** How the agent ended, before anything is made of it. */
+  readonly ended: string;
   readonly result: string;
   /** `$ORCH_OUTPUT`. */
   readonly output: string;

@@ -1,12 +1,13 @@
-// The work phase: one agent (or one command) in one worktree, until its whole process tree is gone; then everything it
-// left is put on a ref, and only then is it judged.
+// The work phase: one agent (or one command) in one worktree, until its whole process tree is gone. What it left is
+// settled in settle.ts.
 import type { Launch, StreamReader, Verdict } from '../agents/adapter.ts';
-import type { ProcessEnd, Workspace } from '../effects/effects.ts';
-import type { AgentReport, PhaseDetail, PhaseResult } from '../run/events.ts';
+import { crashPoint } from '../lib/crash-point.ts';
+import type { AgentReport, PhaseResult } from '../run/events.ts';
 import { attemptVariables, failed, workspaceOf, type AttemptPaths, type Job, type PhaseContext } from './context.ts';
 import { describeExit } from './command.ts';
-import { judge, notesOf } from './judge.ts';
 import { promptFor } from './prompt.ts';
+import { forgetEnd, saveEnd, settle, type Ended } from './settle.ts';
+import { ensureWorkspace } from './setup.ts';
 
 const NO_REPORT: AgentReport = { sessionId: null, model: null, costUsd: null, tokens: null, turns: null, result: null };
 
@@ -14,10 +15,14 @@ export async function work(context: PhaseContext, job: Job): Promise<PhaseResult
   const { task, action, stop } = job;
   const workspace = workspaceOf(context, job);
   if (workspace === null) return failed('workspace', 'infrastructure', 'the worktree to work in is gone');
+  const ready = await ensureWorkspace(context, job, { workspace, head: null });
+  if (!ready.ok) return ready;
   const paths = context.attemptPaths(task.id, action.attempt);
   await context.files.makeDir(paths.dir);
+  await forgetEnd(context, paths);
   const { launch, reader, pass } = await start(context, job, paths);
   await context.files.writeText(paths.output, '');
+  crashPoint('attempt-begun');
   const end = await context.processes.run(
     {
       command: launch.command, args: launch.args, cwd: workspace.path, stdin: launch.stdin,
@@ -30,27 +35,13 @@ export async function work(context: PhaseContext, job: Job): Promise<PhaseResult
     },
     stop.gentle, stop.force,
   );
+  crashPoint('agent-ended');
   const verdict = reader.verdict({ exit: end.exit, stderrTail: end.stderrTail, stdoutTail: end.stdoutTail, now: context.clock.now() });
-  return await settle(context, job, { workspace, paths, end, verdict });
-}
-
-/** Work is on a ref before it is judged: a failed attempt loses nothing either. */
-async function settle(
-  context: PhaseContext,
-  job: Job,
-  { workspace, paths, end, verdict }: { workspace: Workspace; paths: AttemptPaths; end: ProcessEnd; verdict: Verdict },
-): Promise<PhaseResult> {
-  const { task } = job;
-  const notes = end.leftovers > 0 ? [`left ${end.leftovers} process${end.leftovers === 1 ? '' : 'es'} running; stopped`] : [];
-  const base: PhaseDetail = { report: verdict.report, exit: end.exit, durationMs: end.durationMs, log: paths.log, notes };
-  const collecting = await context.workspaces.collect(workspace, `${task.name}\n\nOrch-Run: ${context.plan.run}\nOrch-Task: ${task.id}\nOrch-Attempt: ${job.action.attempt}`);
-  if (!collecting.ok) return failed('workspace', 'never', `its work could not be saved: ${collecting.message}; the worktree is kept`, base);
-  const { collected } = collecting;
-  const detail: PhaseDetail = { ...base, delivery: collected.delivery, notes: [...notes, ...notesOf(collected.findings)] };
-  const judgement = judge(task, end.exit, verdict, collected);
-  const result: PhaseResult = judgement.ok ? { ok: true, detail } : { ...judgement, detail };
-  await context.files.writeText(paths.result, `${JSON.stringify(result, null, 2)}\n`);
-  return result;
+  const { exit, durationMs, leftovers } = end;
+  const ended: Ended = { v: 1, start: workspace.start, exit, durationMs, leftovers, verdict, notes: ready.detail.notes ?? [] };
+  await saveEnd(context, paths, ended);
+  crashPoint('end-saved');
+  return await settle(context, { task, action, workspace, ended });
 }
 
 async function start(context: PhaseContext, job: Job, paths: AttemptPaths): Promise<{ launch: Launch; reader: StreamReader; pass: readonly string[] }> {
