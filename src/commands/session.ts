@@ -93,7 +93,7 @@ async function session(begun: Begun): Promise<SessionEnd> {
   if (first.type === 'run-resumed') await processes.reap({ run: plan.run });
   await using journal = await Journal.open({ dir: paths.dir, epoch: lock.epoch, writer: `orch ${version}` });
   const listener = begun.listener(plan);
-  const workspaces = await createWorkspaces({ repo, root: plan.worktrees.root });
+  const workspaces = await createWorkspaces({ repo, root: plan.worktrees.root, owner: plan.run });
   const context = phaseContext({ repo, plan, paths, clock, processes, workspaces, listener });
   const found = await reconcile(context, state);
   crashPoint('reconciled');

@@ -1,10 +1,9 @@
 // The workspaces effect over git worktrees: one for each task, made, collected and removed so that nothing is lost and
 // the user's checkout is never touched. The parts are in workspaces/.
-import { mkdir, readdir, realpath, rmdir } from 'node:fs/promises';
+import { mkdir, readdir, realpath, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
-import process from 'node:process';
 import { EXIT, OrchError } from '../errors.ts';
-import type { Sha } from '../plan/plan.ts';
+import type { RunId, Sha } from '../plan/plan.ts';
 import type { Repository, Workspace, Workspaces } from './effects.ts';
 import { hasPlainLayout } from './git/repository.ts';
 import { createCopyList, isInside } from './workspaces/carry.ts';
@@ -24,6 +23,8 @@ export interface WorkspacesInit {
   readonly root: string;
   /** The root may be inside the user's working tree, because the user said so. */
   readonly isInsideAllowed?: boolean;
+  /** The run that this is for: its git processes carry the name, so that the next orch finds those that outlive this one. */
+  readonly owner?: RunId;
 }
 
 /** Throws `OrchError` (exit 2) for a root that worktrees must not be in. */
@@ -31,12 +32,12 @@ export async function createWorkspaces(init: WorkspacesInit): Promise<Workspaces
   const { repo } = init;
   const root = await requireRoot(init);
   const isPlain = await hasPlainLayout(repo);
-  const context = await openContext({ repo, root, hasOwnView: isPlain });
+  const context = await openContext({ repo, root, hasOwnView: isPlain, owner: init.owner ?? null });
   const trash = createTrash([
     { within: repo.commonDir, bin: path.join(context.home, 'trash') },
     { within: root, bin: path.join(root, '.orch-trash') },
   ]);
-  const templates = createTemplates(context, path.join(context.home, 'tmp', `templates-${process.pid}`));
+  const templates = createTemplates(context, path.join(context.scratch, 'templates'));
   const maker: Maker = { context, templates, trash, isPlain, copyList: createCopyList(repo.topLevel ?? repo.commonDir) };
   const lives = new Map<string, Live>();
   const liveOf = async (workspace: Workspace): Promise<Live> => {
@@ -70,6 +71,7 @@ export async function createWorkspaces(init: WorkspacesInit): Promise<Workspaces
     },
     async flush() {
       await templates.clear();
+      await rm(context.scratch, { recursive: true, force: true });
       await trash.flush();
       // Folders of runs, and the root, stay as long as there is anything in them.
       for (const run of await readdir(root).catch(() => [])) await rmdir(path.join(root, run)).catch(() => {});

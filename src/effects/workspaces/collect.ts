@@ -106,8 +106,8 @@ async function captureOnce(context: Context, live: Live, how: Capture): Promise<
   if (kind !== 'folder') return captureLost(context, live, { where, findings, kind });
 
   const tracked = await trackedNow(context, live, where);
-  await mkdir(path.join(context.home, 'tmp'), { recursive: true });
-  const index = path.join(context.home, 'tmp', `index-${live.place.id}-${Math.random().toString(36).slice(2)}`);
+  await mkdir(context.scratch, { recursive: true });
+  const index = path.join(context.scratch, `index-${live.place.id}-${Math.random().toString(36).slice(2)}`);
   try {
     const files = await context.heavy(() => snapshot(context, {
       tree: live.place.path, from: live.place.index, start: live.workspace.start, tracked, carried: live.carried, to: index,

@@ -4,10 +4,12 @@ import os from 'node:os';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import pLimit from 'p-limit';
+import type { RunId } from '../../plan/plan.ts';
 import type { Repository } from '../effects.ts';
 import { gitEnvironment } from '../git/environment.ts';
 import { gitRaw, type GitOutput, requireGit } from '../git/plumbing.ts';
 import { createRefs, type Refs } from '../git/refs.ts';
+import { openScratch } from './scratch.ts';
 
 export interface WorkTreeCall {
   /** Working tree that git looks at, also its current folder; default: an empty one. */
@@ -23,6 +25,8 @@ export interface Context {
   readonly root: string;
   /** `<common>/orch` */
   readonly home: string;
+  /** For files that nobody but this process needs; may not exist yet. */
+  readonly scratch: string;
   readonly refs: Refs;
   /** Bounds work that is heavy on the disk to the number of cores. */
   readonly heavy: <T>(work: () => Promise<T>) => Promise<T>;
@@ -35,16 +39,19 @@ export interface Context {
 }
 
 /** `hasOwnView: false` = the layout does not allow a git folder of our own (reftable): use the common one, with a private index. */
-export async function openContext(init: { repo: Repository; root: string; hasOwnView: boolean }): Promise<Context> {
+export async function openContext(init: { repo: Repository; root: string; hasOwnView: boolean; owner: RunId | null }): Promise<Context> {
   const home = path.join(init.repo.commonDir, 'orch');
   const view = path.join(home, 'view');
   const empty = path.join(home, 'empty');
   await Promise.all([mkdir(view, { recursive: true }), mkdir(empty, { recursive: true })]);
   await Promise.all([writeFile(path.join(view, 'HEAD'), 'ref: refs/orch/none\n'), writeFile(path.join(view, 'commondir'), '../..\n')]);
+  // By this the next orch finds a git process that outlived the one that started it.
+  const mark = init.owner === null ? {} : { ORCH_RUN_ID: init.owner };
   const base = {
     ...gitEnvironment([['core.sparseCheckout', 'false']]),
     GIT_DIR: init.hasOwnView ? view : init.repo.commonDir,
     GIT_COMMON_DIR: init.repo.commonDir,
+    ...mark,
   };
   const prepare = (call: WorkTreeCall) => ({
     cwd: call.tree ?? empty,
@@ -52,12 +59,14 @@ export async function openContext(init: { repo: Repository; root: string; hasOwn
     ...(call.input === undefined ? {} : { input: call.input }),
   });
   const mustGit = (args: readonly string[], call: WorkTreeCall = {}): Promise<Buffer> => requireGit(args, prepare(call));
+  const scratch = await openScratch(path.join(home, 'tmp'));
   let identity: Promise<Record<string, string>> | null = null;
   return {
     repo: init.repo,
     root: init.root,
     home,
-    refs: createRefs(init.repo),
+    scratch,
+    refs: createRefs(init.repo, { env: mark }),
     heavy: pLimit(os.availableParallelism()),
     git: (args, call = {}) => gitRaw(args, prepare(call)),
     mustGit,

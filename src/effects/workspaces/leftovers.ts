@@ -85,7 +85,7 @@ async function saveOld(context: Context, old: Old): Promise<{ keep: string | nul
 /** git was killed while it filled this folder: files that are missing were never there, so only others count. */
 async function hasWork(context: Context, place: Place, start: Sha): Promise<boolean> {
   if ((await kindAt(place.path)) !== 'folder') return false;
-  const index = path.join(context.home, 'tmp', `probe-${place.id}`);
+  const index = path.join(context.scratch, `probe-${place.id}`);
   await mkdir(path.dirname(index), { recursive: true });
   try {
     await context.mustGit(['read-tree', start], { index });
