@@ -6,6 +6,7 @@ import { adapterFor } from '../agents/adapters.ts';
 import { createClock } from '../effects/clock.ts';
 import { agentEnvironment } from '../effects/env.ts';
 import { createFiles } from '../effects/files.ts';
+import { createIntegrity } from '../effects/git/integrity.ts';
 import { createProcesses } from '../effects/processes.ts';
 import { createWorkspaces } from '../effects/workspaces.ts';
 import type { Clock, Processes, Repository, Workspaces } from '../effects/effects.ts';
@@ -124,10 +125,11 @@ interface Parts {
 function phaseContext({ repo, plan, paths, clock, processes, workspaces, listener }: Parts): PhaseContext {
   return {
     plan, repo, clock, processes, workspaces, files: createFiles(),
+    integrity: createIntegrity({ repo, run: plan.run, linksOf: async ({ workspace }) => await workspaces.links(workspace) }),
     adapterOf: (agent) => adapterFor(plan.agents[agent]?.adapter ?? agent),
     attemptPaths: (task, attempt) => {
       const files = paths.attempt(task, attempt);
-      return { dir: files.dir, prompt: files.prompt, log: files.output, ended: path.join(files.dir, 'ended.json'), result: files.result, output: path.join(files.dir, 'outputs.txt') };
+      return { dir: files.dir, prompt: files.prompt, log: files.output, ended: path.join(files.dir, 'ended.json'), trace: path.join(files.dir, 'git.ndjson'), result: files.result, output: path.join(files.dir, 'outputs.txt') };
     },
     environment: (set, pass) => agentEnvironment({ parent: process.env, pass, set }),
     newId: () => randomUUID(),

@@ -153,6 +153,32 @@ export type CollectResult =
   | { readonly ok: true; readonly collected: Collected }
   | { readonly ok: false; readonly message: string };
 
+/** Who is at work in a repository. */
+export interface Watched {
+  readonly task: TaskId;
+  readonly workspace: Workspace;
+  /** An agent can be blamed; a command of the plan's (setup, verify) cannot, but it makes others' guilt uncertain. */
+  readonly kind: 'agent' | 'command';
+  /** The file in which git writes down the commands of this attempt; null = none. */
+  readonly trace: string | null;
+}
+/** What was changed that is not the attempt's to change; each entry one line that says what, and that it was put back. */
+export interface Tampering {
+  /** It was this attempt. */
+  readonly done: readonly string[];
+  /** It may have been this attempt, or somebody else. */
+  readonly notes: readonly string[];
+}
+/** The watch over configuration, hooks, info and references while agents are at work. */
+export interface Integrity {
+  /** Before the first process of an attempt. */
+  enter(watched: Watched): Promise<void>;
+  /** After its last one, and before git looks at what it left. `settled`: branches (in full) of ended tasks, and where they must be. */
+  leave(watched: Watched, settled: ReadonlyMap<string, Sha>): Promise<Tampering>;
+  /** A reference that orch moved itself while agents were at work. */
+  moved(ref: string, to: Sha | null): void;
+}
+
 /** One worktree and one branch per task, whatever they are made of (a `git worktree` today). */
 export interface Workspaces {
   /** Idempotent over leftovers: unsaved work found at the place is saved on a rescue ref first. Published atomically. */
@@ -164,6 +190,8 @@ export interface Workspaces {
    * or collected. What differs is saved on a rescue ref, and then the workspace is made again from its branch.
    */
   recover(workspace: Workspace, request: RecoverRequest): Promise<RecoverResult>;
+  /** What ties the files to the repository: path → content, null = not a file. Empty when the folder is gone. */
+  links(workspace: Workspace): Promise<ReadonlyMap<string, string | null>>;
   /** Whether the ref of a delivery exists and has its commit. */
   holds(delivery: Delivery): Promise<boolean>;
   /** Collects, then removes (renamed into a trash that `flush` empties). Returns why it was kept, or null when it is gone. */

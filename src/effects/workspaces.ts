@@ -1,6 +1,6 @@
 // The workspaces effect over git worktrees: one for each task, made, collected and removed so that nothing is lost and
 // the user's checkout is never touched. The parts are in workspaces/.
-import { mkdir, readdir, realpath, rm, rmdir } from 'node:fs/promises';
+import { mkdir, readdir, realpath, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { EXIT, OrchError } from '../errors.ts';
 import type { RunId, Sha } from '../plan/plan.ts';
@@ -8,6 +8,7 @@ import type { Repository, Workspace, Workspaces } from './effects.ts';
 import { hasPlainLayout } from './git/repository.ts';
 import { createCopyList, isInside } from './workspaces/carry.ts';
 import { createTemplates } from './workspaces/checkout.ts';
+import { linksOf } from './workspaces/admin.ts';
 import { capture } from './workspaces/collect.ts';
 import { type Context, openContext } from './workspaces/context.ts';
 import { create, type Maker } from './workspaces/create.ts';
@@ -63,6 +64,10 @@ export async function createWorkspaces(init: WorkspacesInit): Promise<Workspaces
       const isKnown = lives.get(keyOf(workspace)) === live && (await kindAt(workspace.path)) === 'folder';
       return isKnown ? { ok: true, made: false, notes: [] } : recover(maker, live, { request, remember });
     },
+    async links(workspace) {
+      const { place, admin } = await liveOf(workspace);
+      return linksOf(place, admin);
+    },
     holds: ({ head, ref }) => isHeldBy(context, head, ref),
     async remove(workspace) {
       const kept = await remove(context, trash, await liveOf(workspace));
@@ -71,7 +76,7 @@ export async function createWorkspaces(init: WorkspacesInit): Promise<Workspaces
     },
     async flush() {
       await templates.clear();
-      await rm(context.scratch, { recursive: true, force: true });
+      await context.clear();
       await trash.flush();
       // Folders of runs, and the root, stay as long as there is anything in them.
       for (const run of await readdir(root).catch(() => [])) await rmdir(path.join(root, run)).catch(() => {});

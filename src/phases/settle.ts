@@ -7,7 +7,7 @@ import { parseObject } from '../lib/json.ts';
 import type { PlannedTask, Sha } from '../plan/plan.ts';
 import type { Action, Exit, PhaseDetail, PhaseResult } from '../run/events.ts';
 import { failed, type AttemptPaths, type PhaseContext } from './context.ts';
-import { judge, notesOf } from './judge.ts';
+import { judge, judgeTampering, notesOf } from './judge.ts';
 
 /** How an attempt's agent ended: all that its work needs in order to be judged, beside what git says. */
 export interface Ended {
@@ -18,6 +18,8 @@ export interface Ended {
   readonly durationMs: number;
   readonly leftovers: number;
   readonly verdict: Verdict;
+  /** What it changed that was not its own. */
+  readonly tampered: readonly string[];
   readonly notes: readonly string[];
 }
 
@@ -65,7 +67,7 @@ export async function settle(context: PhaseContext, { task, action, workspace, e
   crashPoint('work-collected');
   const { collected } = collecting;
   const detail: PhaseDetail = { ...base, delivery: collected.delivery, notes: [...notes, ...notesOf(collected.findings)] };
-  const judgement = judge(task, exit, verdict, collected);
+  const judgement = judgeTampering(ended.tampered) ?? judge(task, exit, verdict, collected);
   const result: PhaseResult = judgement.ok ? { ok: true, detail } : { ...judgement, detail };
   await context.files.writeText(paths.result, `${JSON.stringify(result, null, 2)}\n`);
   crashPoint('result-saved');

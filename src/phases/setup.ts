@@ -6,6 +6,7 @@ import type { Sha } from '../plan/plan.ts';
 import type { PhaseDetail, PhaseResult } from '../run/events.ts';
 import { describeExit, outputTail, runCommands } from './command.ts';
 import { failed, type Job, type PhaseContext } from './context.ts';
+import { watched } from './tamper.ts';
 
 /** Runs the setup commands; `detail` is what is known already. */
 export async function setUp(context: PhaseContext, job: Job, { workspace, detail }: { workspace: Workspace; detail: PhaseDetail }): Promise<PhaseResult> {
@@ -13,9 +14,10 @@ export async function setUp(context: PhaseContext, job: Job, { workspace, detail
   if (task.setup.length === 0) return { ok: true, detail };
   const paths = context.attemptPaths(task.id, action.attempt);
   await context.files.makeDir(paths.dir);
-  const { failure, durationMs } = await runCommands(context, job, {
-    commands: task.setup, cwd: workspace.path, start: workspace.start, logFile: paths.log,
-  });
+  const commands = { commands: task.setup, cwd: workspace.path, start: workspace.start, logFile: paths.log };
+  const who = { task: task.id, workspace, kind: 'command', trace: null } as const;
+  const { value } = await watched(context, who, { run: job.run, work: async () => await runCommands(context, job, commands) });
+  const { failure, durationMs } = value;
   crashPoint('setup-ended');
   if (failure === null) return { ok: true, detail: { ...detail, durationMs } };
   const { command, end } = failure;

@@ -5,6 +5,7 @@ import type { PhaseResult } from '../run/events.ts';
 import { describeExit, outputTail, runCommands } from './command.ts';
 import { failed, workspaceOf, type Job, type PhaseContext } from './context.ts';
 import { ensureWorkspace } from './setup.ts';
+import { watched } from './tamper.ts';
 
 /** Bytes of a failing command's output that the next attempt is shown. */
 const FEEDBACK_BYTES = 8000;
@@ -16,9 +17,10 @@ export async function verify(context: PhaseContext, job: Job): Promise<PhaseResu
   if (!ready.ok) return ready;
   crashPoint('verify-begun');
   const logFile = `${context.attemptPaths(job.task.id, job.action.attempt).dir}/verify.log`;
-  const { failure, durationMs, leftovers } = await runCommands(context, job, {
-    commands: job.task.verify, cwd: workspace.path, start: workspace.start, logFile,
-  });
+  const commands = { commands: job.task.verify, cwd: workspace.path, start: workspace.start, logFile };
+  const who = { task: job.task.id, workspace, kind: 'command', trace: null } as const;
+  const { value } = await watched(context, who, { run: job.run, work: async () => await runCommands(context, job, commands) });
+  const { failure, durationMs, leftovers } = value;
   crashPoint('verify-ended');
   const left = leftovers > 0 ? [`verify left ${leftovers} process${leftovers === 1 ? '' : 'es'} running; stopped`] : [];
   const notes = [...(ready.detail.notes ?? []), ...left];

@@ -1,6 +1,7 @@
 // The work phase: one agent (or one command) in one worktree, until its whole process tree is gone. What it left is
 // settled in settle.ts.
 import type { Launch, StreamReader, Verdict } from '../agents/adapter.ts';
+import type { ProcessSpec } from '../effects/effects.ts';
 import { crashPoint } from '../lib/crash-point.ts';
 import type { AgentReport, PhaseResult } from '../run/events.ts';
 import { attemptVariables, failed, workspaceOf, type AttemptPaths, type Job, type PhaseContext } from './context.ts';
@@ -8,6 +9,7 @@ import { describeExit } from './command.ts';
 import { promptFor } from './prompt.ts';
 import { forgetEnd, saveEnd, settle, type Ended } from './settle.ts';
 import { ensureWorkspace } from './setup.ts';
+import { watched } from './tamper.ts';
 
 const NO_REPORT: AgentReport = { sessionId: null, model: null, costUsd: null, tokens: null, turns: null, result: null };
 
@@ -23,25 +25,29 @@ export async function work(context: PhaseContext, job: Job): Promise<PhaseResult
   const { launch, reader, pass } = await start(context, job, paths);
   await context.files.writeText(paths.output, '');
   crashPoint('attempt-begun');
-  const end = await context.processes.run(
-    {
-      command: launch.command, args: launch.args, cwd: workspace.path, stdin: launch.stdin,
-      env: context.environment({ ...launch.env, ...attemptVariables(context, job, workspace.start) }, [...context.plan.passEnv, ...pass]),
-      timeoutMs: task.timeoutMs, idleTimeoutMs: task.idleTimeoutMs, graceMs: context.plan.graceMs, logFile: paths.log,
-      onLine: (line, stream) => {
-        const text = reader.line(line, stream);
-        if (text !== null) context.onOutput({ task: task.id, attempt: action.attempt, text });
-      },
+  const spec: ProcessSpec = {
+    command: launch.command, args: launch.args, cwd: workspace.path, stdin: launch.stdin,
+    env: context.environment({ ...launch.env, ...attemptVariables(context, job, workspace.start), ...traced(paths) }, [...context.plan.passEnv, ...pass]),
+    timeoutMs: task.timeoutMs, idleTimeoutMs: task.idleTimeoutMs, graceMs: context.plan.graceMs, logFile: paths.log,
+    onLine: (line, stream) => {
+      const text = reader.line(line, stream);
+      if (text !== null) context.onOutput({ task: task.id, attempt: action.attempt, text });
     },
-    stop.gentle, stop.force,
-  );
+  };
+  const who = { task: task.id, workspace, kind: 'agent', trace: paths.trace } as const;
+  const { value: end, tampering } = await watched(context, who, { run: job.run, work: async () => await context.processes.run(spec, stop.gentle, stop.force) });
   crashPoint('agent-ended');
   const verdict = reader.verdict({ exit: end.exit, stderrTail: end.stderrTail, stdoutTail: end.stdoutTail, now: context.clock.now() });
   const { exit, durationMs, leftovers } = end;
-  const ended: Ended = { v: 1, start: workspace.start, exit, durationMs, leftovers, verdict, notes: ready.detail.notes ?? [] };
+  const ended: Ended = { v: 1, start: workspace.start, exit, durationMs, leftovers, verdict, tampered: tampering.done, notes: [...(ready.detail.notes ?? []), ...tampering.notes] };
   await saveEnd(context, paths, ended);
   crashPoint('end-saved');
   return await settle(context, { task, action, workspace, ended });
+}
+
+/** git writes down what the agent does with it: the evidence when somebody has changed what is not theirs. */
+function traced(paths: AttemptPaths): Record<string, string> {
+  return { GIT_TRACE2_EVENT: paths.trace };
 }
 
 async function start(context: PhaseContext, job: Job, paths: AttemptPaths): Promise<{ launch: Launch; reader: StreamReader; pass: readonly string[] }> {
