@@ -37,6 +37,8 @@ export interface SessionOptions {
   readonly listener: (plan: Plan) => Listener;
   /** Called once the run is under way. */
   readonly onStart?: (driver: Driver, clock: Clock) => void;
+  /** Told what was found and put in order before the run goes on. One line each. */
+  readonly onNotice?: (line: string) => void;
 }
 
 export interface SessionEnd extends DriverEnd {
@@ -91,8 +93,10 @@ async function session(begun: Begun): Promise<SessionEnd> {
   const since = clock.now();
   const processes = createProcesses({ clock });
   // Whatever an earlier process left running must be gone before its worktrees are touched.
-  if (first.type === 'run-resumed') await processes.reap({ run: plan.run });
+  const orphans = first.type === 'run-resumed' ? await processes.reap({ run: plan.run }) : 0;
+  if (orphans > 0) begun.onNotice?.(`note: what the last orch had left running was stopped (${orphans === 1 ? '1 process' : `${orphans} processes`})`);
   await using journal = await Journal.open({ dir: paths.dir, epoch: lock.epoch, writer: `orch ${version}` });
+  for (const { file, bytes } of journal.repaired) begun.onNotice?.(`note: ${file}: ${bytes} bytes of an event that was never finished were cut off`);
   const listener = begun.listener(plan);
   const workspaces = await createWorkspaces({ repo, root: plan.worktrees.root, owner: plan.run });
   const context = phaseContext({ repo, plan, paths, clock, processes, workspaces, listener });

@@ -97,6 +97,12 @@ export async function loadRun(commonDir: string, run: RunId): Promise<LoadedRun>
   return { paths, plan, planHash: hash, events: journal.events, journal };
 }
 
+/** The plan of a run, not checked against its journal. Throws with exit 3. */
+export async function loadPlan(commonDir: string, run: RunId): Promise<Plan> {
+  const paths = runPaths(commonDir, run);
+  return parsePlan(await readFile(paths.plan).catch((error: unknown) => unreadablePlan(paths, error)), paths);
+}
+
 /** Removes the records of a run that nobody is working on, at once for every reader; needs no space. Throws `run-locked`, exit 3. */
 export async function removeRun(commonDir: string, run: RunId): Promise<void> {
   const { dir } = runPaths(commonDir, run);
