@@ -8,8 +8,11 @@ import { agentEnvironment } from '../effects/env.ts';
 import { createFiles } from '../effects/files.ts';
 import { createIntegrity } from '../effects/git/integrity.ts';
 import { createProcesses } from '../effects/processes.ts';
+import type { Containment } from '../effects/processes/containment.ts';
+import { chooseTier, probeTiers } from '../effects/processes/tiers.ts';
 import { createWorkspaces } from '../effects/workspaces.ts';
 import type { Clock, Processes, Repository, Workspaces } from '../effects/effects.ts';
+import { EXIT, OrchError } from '../errors.ts';
 import { acquire, type RunLock } from '../journal/lock.ts';
 import { Journal } from '../journal/journal.ts';
 import { createRun, loadRun, planHash, type LoadedRun } from '../journal/store.ts';
@@ -91,14 +94,14 @@ async function session(begun: Begun): Promise<SessionEnd> {
   const { repo, plan, paths, lock, state, first } = begun;
   const clock = createClock();
   const since = clock.now();
-  const processes = createProcesses({ clock });
+  const processes = createProcesses({ clock, containment: await requireContainment(clock) });
   // Whatever an earlier process left running must be gone before its worktrees are touched.
-  const orphans = first.type === 'run-resumed' ? await processes.reap({ run: plan.run }) : 0;
+  const orphans = first.type === 'run-resumed' ? await processes.reap({ run: plan.run, dir: paths.dir }) : 0;
   if (orphans > 0) begun.onNotice?.(`note: what the last orch had left running was stopped (${orphans === 1 ? '1 process' : `${orphans} processes`})`);
   await using journal = await Journal.open({ dir: paths.dir, epoch: lock.epoch, writer: `orch ${version}` });
   for (const { file, bytes } of journal.repaired) begun.onNotice?.(`note: ${file}: ${bytes} bytes of an event that was never finished were cut off`);
   const listener = begun.listener(plan);
-  const workspaces = await createWorkspaces({ repo, root: plan.worktrees.root, owner: plan.run });
+  const workspaces = await createWorkspaces({ repo, root: plan.worktrees.root, owner: { run: plan.run, dir: paths.dir } });
   const context = phaseContext({ repo, plan, paths, clock, processes, workspaces, listener });
   const found = await reconcile(context, state);
   crashPoint('reconciled');
@@ -116,6 +119,13 @@ async function session(begun: Begun): Promise<SessionEnd> {
   }
 }
 
+/** The firmest way to hold agents together that works on this machine, found by trying. */
+async function requireContainment(clock: Clock): Promise<Containment> {
+  const choice = chooseTier(await probeTiers(clock));
+  if (choice.ok) return choice.containment;
+  throw new OrchError({ code: 'no-tier', message: choice.message, hint: 'orch doctor shows what was tried', exitCode: EXIT.preflight });
+}
+
 interface Parts {
   readonly repo: Repository;
   readonly plan: Plan;
@@ -130,6 +140,7 @@ function phaseContext({ repo, plan, paths, clock, processes, workspaces, listene
   return {
     plan, repo, clock, processes, workspaces, files: createFiles(),
     integrity: createIntegrity({ repo, run: plan.run, linksOf: async ({ workspace }) => await workspaces.links(workspace) }),
+    runDir: paths.dir,
     adapterOf: (agent) => adapterFor(plan.agents[agent]?.adapter ?? agent),
     attemptPaths: (task, attempt) => {
       const files = paths.attempt(task, attempt);

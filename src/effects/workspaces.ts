@@ -1,6 +1,6 @@
 // The workspaces effect over git worktrees: one for each task, made, collected and removed so that nothing is lost and
 // the user's checkout is never touched. The parts are in workspaces/.
-import { mkdir, readdir, realpath, rmdir } from 'node:fs/promises';
+import { lstat, mkdir, readdir, realpath, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { EXIT, OrchError } from '../errors.ts';
 import type { RunId, Sha } from '../plan/plan.ts';
@@ -14,8 +14,9 @@ import { type Context, openContext } from './workspaces/context.ts';
 import { create, type Maker } from './workspaces/create.ts';
 import { type Live, reopen } from './workspaces/live.ts';
 import { recover } from './workspaces/recover.ts';
+import { excludesFile } from './workspaces/excludes.ts';
+import { kindAt, placeOf } from './workspaces/place.ts';
 import { remove } from './workspaces/remove.ts';
-import { kindAt } from './workspaces/place.ts';
 import { createTrash } from './workspaces/trash.ts';
 
 export interface WorkspacesInit {
@@ -24,8 +25,8 @@ export interface WorkspacesInit {
   readonly root: string;
   /** The root may be inside the user's working tree, because the user said so. */
   readonly isInsideAllowed?: boolean;
-  /** The run that this is for: its git processes carry the name, so that the next orch finds those that outlive this one. */
-  readonly owner?: RunId;
+  /** The run that this is for: its git processes carry its name and folder, so that the next orch finds those that outlive this one. */
+  readonly owner?: { readonly run: RunId; readonly dir: string };
 }
 
 /** Throws `OrchError` (exit 2) for a root that worktrees must not be in. */
@@ -34,10 +35,9 @@ export async function createWorkspaces(init: WorkspacesInit): Promise<Workspaces
   const root = await requireRoot(init);
   const isPlain = await hasPlainLayout(repo);
   const context = await openContext({ repo, root, hasOwnView: isPlain, owner: init.owner ?? null });
-  const trash = createTrash([
-    { within: repo.commonDir, bin: path.join(context.home, 'trash') },
-    { within: root, bin: path.join(root, '.orch-trash') },
-  ]);
+  const trash = createTrash({
+    commonDir: repo.commonDir, commonBin: path.join(context.home, 'trash'), root, rootBin: path.join(root, '.orch-trash'),
+  });
   const templates = createTemplates(context, path.join(context.scratch, 'templates'));
   const maker: Maker = { context, templates, trash, isPlain, copyList: createCopyList(repo.topLevel ?? repo.commonDir) };
   const lives = new Map<string, Live>();
@@ -74,10 +74,16 @@ export async function createWorkspaces(init: WorkspacesInit): Promise<Workspaces
       if (kept === null) lives.delete(keyOf(workspace));
       return kept;
     },
+    async variables({ run, task }) {
+      const file = excludesFile(placeOf({ home: context.home, commonDir: repo.commonDir, root }, { run, task }).records);
+      if ((await kindAt(file)) === 'missing') return {};
+      return { GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'core.excludesFile', GIT_CONFIG_VALUE_0: file };
+    },
     async flush() {
       await templates.clear();
       await context.clear();
       await trash.flush();
+      await sweep(path.join(context.home, 'tmp'));
       // Folders of runs, and the root, stay as long as there is anything in them.
       for (const run of await readdir(root).catch(() => [])) await rmdir(path.join(root, run)).catch(() => {});
       await rmdir(root).catch(() => {});
@@ -88,6 +94,16 @@ export async function createWorkspaces(init: WorkspacesInit): Promise<Workspaces
 async function isHeldBy(context: Context, head: Sha, ref: string): Promise<boolean> {
   const [tip = null] = await context.refs.resolve([ref]);
   return tip !== null && (tip === head || (await context.git(['merge-base', '--is-ancestor', head, tip])).code === 0);
+}
+
+/** Deletes temporary files that a killed process left; what is half-made (`orch-…`) says whose a folder is, and what is of a process is its own. */
+async function sweep(folder: string): Promise<void> {
+  const yesterday = Date.now() - 24 * 60 * 60 * 1000;
+  for (const name of await readdir(folder).catch(() => [])) {
+    const file = path.join(folder, name);
+    const info = /^(orch|process)-/.test(name) ? null : await lstat(file).catch(() => null);
+    if (info !== null && info.mtimeMs < yesterday) await rm(file, { recursive: true, force: true });
+  }
 }
 
 function keyOf(workspace: Workspace): string {

@@ -17,6 +17,7 @@ export interface Ended {
   readonly exit: Exit;
   readonly durationMs: number;
   readonly leftovers: number;
+  readonly tier: number;
   readonly verdict: Verdict;
   /** What it changed that was not its own. */
   readonly tampered: readonly string[];
@@ -61,7 +62,7 @@ export async function settle(context: PhaseContext, { task, action, workspace, e
   const { leftovers, exit, durationMs, verdict } = ended;
   const paths = context.attemptPaths(task.id, action.attempt);
   const notes = [...ended.notes, ...(leftovers > 0 ? [`left ${leftovers} process${leftovers === 1 ? '' : 'es'} running; stopped`] : [])];
-  const base: PhaseDetail = { report: verdict.report, exit, durationMs, log: paths.log, notes };
+  const base: PhaseDetail = { report: verdict.report, exit, tier: ended.tier, durationMs, log: paths.log, notes };
   const collecting = await context.workspaces.collect(workspace, `${task.name}\n\nOrch-Run: ${context.plan.run}\nOrch-Task: ${task.id}\nOrch-Attempt: ${action.attempt}`);
   if (!collecting.ok) return failed('workspace', 'never', `its work could not be saved: ${collecting.message}; the worktree is kept`, base);
   crashPoint('work-collected');

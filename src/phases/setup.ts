@@ -14,7 +14,7 @@ export async function setUp(context: PhaseContext, job: Job, { workspace, detail
   if (task.setup.length === 0) return { ok: true, detail };
   const paths = context.attemptPaths(task.id, action.attempt);
   await context.files.makeDir(paths.dir);
-  const commands = { commands: task.setup, cwd: workspace.path, start: workspace.start, logFile: paths.log };
+  const commands = { commands: task.setup, workspace, logFile: paths.log };
   const who = { task: task.id, workspace, kind: 'command', trace: null } as const;
   const { value } = await watched(context, who, { run: job.run, work: async () => await runCommands(context, job, commands) });
   const { failure, durationMs } = value;

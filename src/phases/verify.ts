@@ -17,7 +17,7 @@ export async function verify(context: PhaseContext, job: Job): Promise<PhaseResu
   if (!ready.ok) return ready;
   crashPoint('verify-begun');
   const logFile = `${context.attemptPaths(job.task.id, job.action.attempt).dir}/verify.log`;
-  const commands = { commands: job.task.verify, cwd: workspace.path, start: workspace.start, logFile };
+  const commands = { commands: job.task.verify, workspace, logFile };
   const who = { task: job.task.id, workspace, kind: 'command', trace: null } as const;
   const { value } = await watched(context, who, { run: job.run, work: async () => await runCommands(context, job, commands) });
   const { failure, durationMs, leftovers } = value;

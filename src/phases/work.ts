@@ -1,5 +1,7 @@
 // The work phase: one agent (or one command) in one worktree, until its whole process tree is gone. What it left is
 // settled in settle.ts.
+import path from 'node:path';
+import { OrchError } from '../errors.ts';
 import type { Launch, StreamReader, Verdict } from '../agents/adapter.ts';
 import type { ProcessSpec } from '../effects/effects.ts';
 import { crashPoint } from '../lib/crash-point.ts';
@@ -22,12 +24,14 @@ export async function work(context: PhaseContext, job: Job): Promise<PhaseResult
   const paths = context.attemptPaths(task.id, action.attempt);
   await context.files.makeDir(paths.dir);
   await forgetEnd(context, paths);
-  const { launch, reader, pass } = await start(context, job, paths);
+  const started = await start(context, job, paths);
+  if ('refusal' in started) return failed('spawn', 'never', started.refusal);
+  const { launch, reader, pass } = started;
   await context.files.writeText(paths.output, '');
   crashPoint('attempt-begun');
   const spec: ProcessSpec = {
     command: launch.command, args: launch.args, cwd: workspace.path, stdin: launch.stdin,
-    env: context.environment({ ...launch.env, ...attemptVariables(context, job, workspace.start), ...traced(paths) }, [...context.plan.passEnv, ...pass]),
+    env: context.environment({ ...launch.env, ...(await attemptVariables(context, job, workspace)), ...traced(paths) }, [...context.plan.passEnv, ...pass]),
     timeoutMs: task.timeoutMs, idleTimeoutMs: task.idleTimeoutMs, graceMs: context.plan.graceMs, logFile: paths.log,
     onLine: (line, stream) => {
       const text = reader.line(line, stream);
@@ -38,8 +42,8 @@ export async function work(context: PhaseContext, job: Job): Promise<PhaseResult
   const { value: end, tampering } = await watched(context, who, { run: job.run, work: async () => await context.processes.run(spec, stop.gentle, stop.force) });
   crashPoint('agent-ended');
   const verdict = reader.verdict({ exit: end.exit, stderrTail: end.stderrTail, stdoutTail: end.stdoutTail, now: context.clock.now() });
-  const { exit, durationMs, leftovers } = end;
-  const ended: Ended = { v: 1, start: workspace.start, exit, durationMs, leftovers, verdict, tampered: tampering.done, notes: [...(ready.detail.notes ?? []), ...tampering.notes] };
+  const { exit, durationMs, leftovers, tier } = end;
+  const ended: Ended = { v: 1, start: workspace.start, exit, durationMs, leftovers, tier, verdict, tampered: tampering.done, notes: [...(ready.detail.notes ?? []), ...tampering.notes] };
   await saveEnd(context, paths, ended);
   crashPoint('end-saved');
   return await settle(context, { task, action, workspace, ended });
@@ -50,7 +54,9 @@ function traced(paths: AttemptPaths): Record<string, string> {
   return { GIT_TRACE2_EVENT: paths.trace };
 }
 
-async function start(context: PhaseContext, job: Job, paths: AttemptPaths): Promise<{ launch: Launch; reader: StreamReader; pass: readonly string[] }> {
+type Started = { readonly launch: Launch; readonly reader: StreamReader; readonly pass: readonly string[] } | { readonly refusal: string };
+
+async function start(context: PhaseContext, job: Job, paths: AttemptPaths): Promise<Started> {
   const { task, state } = job;
   if (task.work.kind === 'run') {
     await context.files.writeText(paths.prompt, `${task.work.command}\n`);
@@ -63,8 +69,19 @@ async function start(context: PhaseContext, job: Job, paths: AttemptPaths): Prom
   const resume = state.resumeSession && adapter.capabilities.resume ? sessionId : null;
   const prompt = promptFor(task.work.prompt, { isResumed: resume !== null, feedback: state.feedback, lastFailure: state.lastFailure });
   await context.files.writeText(paths.prompt, prompt);
-  const launch = adapter.launch({ spec, work: task.work, prompt, promptFile: paths.prompt, newSessionId: context.newId(), resume });
-  return { launch: { ...launch, env: { ...spec.env, ...launch.env } }, reader: adapter.read(spec), pass: adapter.passEnv };
+  try {
+    const launch = adapter.launch({ spec, work: task.work, prompt, promptFile: paths.prompt, newSessionId: context.newId(), resume });
+    return { launch: { ...launch, command: programPath(context, launch.command), env: { ...spec.env, ...launch.env } }, reader: adapter.read(spec), pass: adapter.passEnv };
+  } catch (error) {
+    // What only this prompt shows, such as its being too long for an argument.
+    if (error instanceof OrchError) return { refusal: error.hint === undefined ? error.message : `${error.message}; ${error.hint}` };
+    throw error;
+  }
+}
+
+/** A program of the repository is the one in the user's checkout, not a copy that an agent could edit. */
+function programPath({ repo }: PhaseContext, program: string): string {
+  return program.includes('/') ? path.resolve(repo.topLevel ?? repo.commonDir, program) : program;
 }
 
 /** A `run` task: its output is its progress, its exit code is its verdict. */

@@ -105,6 +105,8 @@ export interface PhaseDetail {
   readonly delivery?: Delivery;
   readonly report?: AgentReport;
   readonly exit?: Exit;
+  /** work: how firmly the processes were held: 1 and 2 = a pid namespace, 3 = a subreaper, 4 = session and environment. */
+  readonly tier?: number;
   /** Awake milliseconds of the processes of this phase. */
   readonly durationMs?: number;
   /** Path of the attempt's output.log. */

@@ -2,18 +2,20 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'vitest';
-import { isAlive, type Project } from './project.ts';
+import { isAlive } from './process-rig.ts';
+import type { Project } from './project.ts';
 import { runGit, walk } from './repo.ts';
 
 const commonDirOf = (project: Project): string => project.git('rev-parse', '--path-format=absolute', '--git-common-dir');
 export const rootOf = (project: Project): string => `${project.path}.orch`;
 const list = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder) : []);
 
-/** Pids of living processes of any run of this repository, by their environment. */
-export function processesOf(run: string): number[] {
+/** Pids of living processes of a project's runs, orch's own git among them, by their environment. */
+export function processesOf(project: Project): number[] {
+  const dir = `ORCH_RUN_DIR=${path.join(commonDirOf(project), 'orch', 'runs')}/`;
   return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
     try {
-      return isAlive(pid) && readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0').includes(`ORCH_RUN_ID=${run}`);
+      return isAlive(pid) && readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').some((entry) => entry.startsWith(dir));
     } catch {
       return false;
     }
@@ -52,7 +54,7 @@ export function expectReachable(project: Project, objects: readonly string[]): v
 
 /** I1, I3, I6 and that nothing half-made is left, once a run has come to its end. */
 export function expectTidy(project: Project, run: string): void {
-  expect(processesOf(run), 'processes').toEqual([]);
+  expect(processesOf(project), 'processes').toEqual([]);
   const common = commonDirOf(project);
   const locks = walk(common).filter((file) => file.endsWith('.lock'));
   expect(locks, 'locks').toEqual([]);

@@ -42,13 +42,13 @@ export interface Context {
 }
 
 /** `hasOwnView: false` = the layout does not allow a git folder of our own (reftable): use the common one, with a private index. */
-export async function openContext(init: { repo: Repository; root: string; hasOwnView: boolean; owner: RunId | null }): Promise<Context> {
+export async function openContext(init: { repo: Repository; root: string; hasOwnView: boolean; owner: { readonly run: RunId; readonly dir: string } | null }): Promise<Context> {
   const home = path.join(init.repo.commonDir, 'orch');
   const empty = path.join(home, 'empty');
   await mkdir(empty, { recursive: true });
   const scratch = await openScratch(path.join(home, 'tmp'));
   // By this the next orch finds a git process that outlived the one that started it.
-  const mark = init.owner === null ? {} : { ORCH_RUN_ID: init.owner };
+  const mark = init.owner === null ? {} : { ORCH_RUN_ID: init.owner.run, ORCH_RUN_DIR: init.owner.dir };
   let opened: Promise<Record<string, string>> | null = null;
   const open = (): Promise<Record<string, string>> => {
     const shared = { GIT_DIR: init.repo.commonDir, GIT_COMMON_DIR: init.repo.commonDir };
