@@ -8,6 +8,7 @@ import { createReporting, printSummary, requireReporters } from './reporting.ts'
 import { drive } from './drive.ts';
 import { startRun } from './session.ts';
 import { note } from './terminal.ts';
+import { unfinishedRun } from './unfinished.ts';
 
 /** Runs a manifest or prompts; returns the run's exit code. */
 export async function runCommand(args: Partial<RunArgs>): Promise<number> {
@@ -18,6 +19,11 @@ export async function runCommand(args: Partial<RunArgs>): Promise<number> {
     return EXIT.ok;
   }
   const { repo, plan, manifestText, warnings } = planned;
+  const earlier = await unfinishedRun(planned, args.yes !== true);
+  if (earlier !== null) {
+    const { resumeCommand } = await import('./resume.ts');
+    return await resumeCommand({ run: earlier, failed: false, force: false, reporter: args.reporter, json: args.json, color: args.color });
+  }
   await preflight(repo, plan);
   for (const warning of warnings) note(`note: ${warning}`);
   const end = await drive((hooks) => startRun({ repo, plan, manifestText, ...hooks }), (frozen) => createReporting(wanted, frozen, args.color));

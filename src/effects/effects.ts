@@ -106,8 +106,10 @@ export interface Processes {
 export interface Files {
   /** Creates the directory and its parents, for this user only. */
   makeDir(dir: string): Promise<void>;
-  /** Replaces the file as a whole. */
+  /** Replaces the file as a whole: any reader, also after a crash, finds the old text or the new one. */
   writeText(file: string, text: string): Promise<void>;
+  /** Nothing there is fine. */
+  remove(file: string): Promise<void>;
   /** At most `maxBytes` from the beginning, or null when there is no such file. */
   readText(file: string, maxBytes: number): Promise<string | null>;
 }
@@ -174,9 +176,47 @@ export type Finding =
   | { readonly kind: 'rewrote-history' }
   | { readonly kind: 'nested-repository'; readonly path: string }
   | { readonly kind: 'stashed' };
+/** How a workspace is to be found. */
+export interface RecoverRequest {
+  /** The commit that its branch and its files are to be at. */
+  readonly head: Sha;
+  /** Files that are there stay as they are, whatever differs: only what is missing is made again. */
+  readonly keepChanges: boolean;
+  readonly copy: readonly string[];
+  readonly link: readonly string[];
+}
+export type RecoverResult =
+  | { readonly ok: true; /** the files are new: setup has not seen them */ readonly made: boolean; readonly notes: readonly string[] }
+  | { readonly ok: false; readonly message: string; readonly transient: boolean };
 export type CollectResult =
   | { readonly ok: true; readonly collected: Collected }
   | { readonly ok: false; readonly message: string };
+
+/** Who is at work in a repository. */
+export interface Watched {
+  readonly task: TaskId;
+  readonly workspace: Workspace;
+  /** An agent can be blamed; a command of the plan's (setup, verify) cannot, but it makes others' guilt uncertain. */
+  readonly kind: 'agent' | 'command';
+  /** The file in which git writes down the commands of this attempt; null = none. */
+  readonly trace: string | null;
+}
+/** What was changed that is not the attempt's to change; each entry one line that says what, and that it was put back. */
+export interface Tampering {
+  /** It was this attempt. */
+  readonly done: readonly string[];
+  /** It may have been this attempt, or somebody else. */
+  readonly notes: readonly string[];
+}
+/** The watch over configuration, hooks, info and references while agents are at work. */
+export interface Integrity {
+  /** Before the first process of an attempt. */
+  enter(watched: Watched): Promise<void>;
+  /** After its last one, and before git looks at what it left. `settled`: branches (in full) of ended tasks, and where they must be. */
+  leave(watched: Watched, settled: ReadonlyMap<string, Sha>): Promise<Tampering>;
+  /** A reference that orch moved itself while agents were at work. */
+  moved(ref: string, to: Sha | null): void;
+}
 
 /** One worktree and one branch per task, whatever they are made of (a `git worktree` today). */
 export interface Workspaces {
@@ -184,6 +224,15 @@ export interface Workspaces {
   create(request: WorkspaceRequest): Promise<CreateResult>;
   /** Commits everything that is not ignored and puts it on the branch, or on a rescue ref when the agent left its branch. */
   collect(workspace: Workspace, message: string): Promise<CollectResult>;
+  /**
+   * Sees that a workspace of an earlier process is there and holds `head`; nothing to do for one that this process has made
+   * or collected. What differs is saved on a rescue ref, and then the workspace is made again from its branch.
+   */
+  recover(workspace: Workspace, request: RecoverRequest): Promise<RecoverResult>;
+  /** What ties the files to the repository: path → content, null = not a file. Empty when the folder is gone. */
+  links(workspace: Workspace): Promise<ReadonlyMap<string, string | null>>;
+  /** Whether the ref of a delivery exists and has its commit. */
+  holds(delivery: Delivery): Promise<boolean>;
   /** Collects, then removes (renamed into a trash that `flush` empties). Returns why it was kept, or null when it is gone. */
   remove(workspace: Workspace): Promise<string | null>;
   /** Variables that processes in this workspace need, so that their git sees it as orch does. */

@@ -98,6 +98,12 @@ export function createTtyReporter(plan: Plan, output: Output): Reporter {
       now = at;
       if (at - paintedAt >= FRAME_MS || at < paintedAt) paint();
     },
+    suspend: () => window.close(takePermanent()),
+    resume: () => {
+      if (list === null) return;
+      window.open();
+      paint();
+    },
     close: async () => {
       // The window first: whatever the list does afterwards, the terminal is in order.
       try {

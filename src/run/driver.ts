@@ -3,6 +3,7 @@
 import { setMaxListeners } from 'node:events';
 import type { Clock, StopRequest } from '../effects/effects.ts';
 import { EXIT } from '../errors.ts';
+import { crashPoint } from '../lib/crash-point.ts';
 import type { Plan, TaskId } from '../plan/plan.ts';
 import { decide } from './decide.ts';
 import type { Action, CancelReason, Fact, PhaseResult, RunEvent } from './events.ts';
@@ -29,7 +30,9 @@ export interface DriverOptions {
   readonly plan: Plan;
   /** The state that the journal holds so far. */
   readonly state: RunState;
-  /** Recorded before anything else: `run-started` or `run-resumed`. */
+  /** What an earlier process left unrecorded, e.g. the results of phases that it did not see end; recorded before `first`. */
+  readonly found?: readonly Fact[];
+  /** Recorded before anything is decided: `run-started` or `run-resumed`. */
   readonly first: Fact;
   readonly journal: { append(events: readonly RunEvent[]): Promise<void> };
   readonly phases: Phases;
@@ -64,7 +67,7 @@ export class Driver {
     this.#options = options;
     this.#state = options.state;
     this.#slots = new Slots(options.plan.maxParallel);
-    this.#inbox.push({ fact: options.first });
+    this.#inbox.push(...[...(options.found ?? []), options.first].map((fact) => ({ fact })));
     // Every running phase listens; a thousand of them are no leak.
     setMaxListeners(0, this.#gentle.signal, this.#force.signal);
     this.done = this.#run();
@@ -102,6 +105,7 @@ export class Driver {
     for (;;) {
       const { events, launches, wakeAt } = this.#turn();
       if (events.length > 0 && !(await this.#record(events))) return await this.#abandon();
+      if (events.length > 0) crashPoint('recorded');
       for (const action of launches) this.#launch(action);
       this.#startReleases();
       const { exitCode, finishedAt } = this.#state;

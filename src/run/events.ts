@@ -1,7 +1,8 @@
 // The program's vocabulary: every fact that a run records, in one file. Guarantees of the stream, each asserted by a
 // property test in test/unit/run:
 //  1 `seq` is gapless and starts at 1;          2 `run-started` is first, `run-finished` last (a resume re-opens: `run-resumed`);
-//  3 every `phase-started` has one `phase-finished`, in the same process, or is answered by `run-resumed`;
+//  3 every `phase-started` has one `phase-finished`, in the same process or found by the next one just before its
+//    `run-resumed`, or is answered by that `run-resumed`;
 //  4 a task settles once (again only after `run-resumed` re-opened it);   5 nothing starts after `run-cancelling`;
 //  6 an event is on disk before anyone sees it; 7 replaying the journal gives the live state.
 import type { RunId, Sha, TaskId } from '../plan/plan.ts';

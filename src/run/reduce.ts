@@ -71,13 +71,13 @@ function finishPhase(plan: Plan, state: RunState, event: Finished): RunState {
 
   function fail(before: TaskState, finished: Finished, failure: Extract<PhaseResult, { ok: false }>): TaskState {
     if (task === undefined) return before;
-    const retry = afterFailure(task, before, { ...failure, at: finished.at, attempt: finished.attempt });
+    const retry = afterFailure(task, before, { ...failure, at: finished.at, attempt: finished.attempt, phase: finished.phase });
     return {
       ...before,
       now: retry.now,
       counted: before.counted + (retry.counts ? 1 : 0),
       infra: failure.retry === 'infrastructure' ? before.infra + 1 : 0,
-      workDone: before.workDone && finished.phase === 'verify' && retry.now.at === 'ending',
+      workDone: before.workDone && finished.phase === 'verify' && (retry.now.at === 'ending' || (retry.now.at === 'waiting' && retry.now.next === 'verify')),
       verified: false,
       feedback: retry.now.at === 'waiting' ? (failure.feedback ?? before.feedback) : before.feedback,
       resumeSession: retry.resumeSession,
@@ -153,7 +153,6 @@ function reopen(task: TaskState, alsoFailed: boolean): TaskState {
   const { now } = task;
   const attempt = task.attempts + 1;
   if (now.at === 'waiting') return now.notBefore === 0 ? task : { ...task, now: { ...now, notBefore: 0 } };
-  if (now.at === 'ending') return task;
   if (now.at === 'running') {
     const next = now.phase === 'verify' ? 'verify' : 'prepare';
     return { ...task, now: { at: 'waiting', next, attempt: next === 'verify' ? now.attempt : attempt, notBefore: 0 } };
