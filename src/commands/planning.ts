@@ -15,9 +15,12 @@ import { formatDiagnostics, type Diagnostic } from '../manifest/diagnostic.ts';
 import { MAX_BYTES } from '../manifest/document.ts';
 import { parseManifest, type Manifest } from '../manifest/parse.ts';
 import { manifestOfPrompts } from '../manifest/prompts.ts';
-import { buildPlan, promptFilesOf } from '../plan/build.ts';
+import { MAX_ITEMS_TEXT } from '../manifest/limits.ts';
+import { buildPlan, contextInputsOf, promptFilesOf } from '../plan/build.ts';
+import { listInputsOf, type PlanInputs } from '../plan/inputs.ts';
 import type { Plan } from '../plan/plan.ts';
 import { runId } from '../plan/run-id.ts';
+import { createInputReader } from './inputs.ts';
 import type { RunArgs } from './main.ts';
 
 export type PlanningArgs = Partial<Pick<RunArgs, 'what' | 'max-parallel' | 'timeout' | 'agent' | 'model' | 'base' | 'only' | 'skip' | 'fail-fast' | 'max-wait' | 'run-id'>>;
@@ -40,13 +43,17 @@ export async function requirePlan(args: PlanningArgs): Promise<Planned> {
   const { ref, sha } = await resolveBase(repo, settings.base === 'HEAD' ? null : settings.base);
   const name = args['run-id'] ?? runId(settings.name, utcParts(new Date()));
   const run = args['run-id'] === undefined ? await freeRunId(repo.commonDir, name) : requireRunId(name);
-  const request = {
-    manifest, settings, run,
+  const reader = createInputReader(repo, sha, settings.passEnv);
+  const lists = listInputsOf(manifest.tasks, manifest.source, MAX_ITEMS_TEXT);
+  const inputs: PlanInputs = { tree: lists.needsTree ? [...(await reader.tree()).keys()] : null, texts: await reader.read(lists.requests) };
+  const listed = {
+    manifest, settings, run, inputs,
     base: { ref, sha, branch: (await branchTip(repo, ref)) === null ? null : ref },
     select: { only: args.only ?? [], skip: args.skip ?? [] },
     repo: { root: repositoryFolder(repo), name: path.basename(defaultWorktreesRoot(repo), '.orch') },
     capabilities: (adapter: string) => adapterFor(adapter).capabilities,
   };
+  const request = { ...listed, inputs: { ...inputs, texts: new Map([...inputs.texts, ...(await reader.read(contextInputsOf(listed)))]) } };
   const folder = manifest.file === null || manifest.file === '-' ? cwd : path.dirname(path.resolve(manifest.file));
   const files = await readPromptFiles(promptFilesOf(request).map((file) => file.name), folder);
   const built = buildPlan({ ...request, files });

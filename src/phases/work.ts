@@ -6,6 +6,8 @@ import type { AgentReport, PhaseDetail, PhaseResult } from '../run/events.ts';
 import { attemptVariables, failed, workspaceOf, type AttemptPaths, type Job, type PhaseContext } from './context.ts';
 import { describeExit } from './command.ts';
 import { judge, notesOf } from './judge.ts';
+import { addedTasks } from '../plan/fan-out.ts';
+import { MAX_OUTPUT_BYTES, parseOutputs } from './outputs.ts';
 import { promptFor } from './prompt.ts';
 
 const NO_REPORT: AgentReport = { sessionId: null, model: null, costUsd: null, tokens: null, turns: null, result: null };
@@ -48,9 +50,23 @@ async function settle(
   const { collected } = collecting;
   const detail: PhaseDetail = { ...base, delivery: collected.delivery, notes: [...notes, ...notesOf(collected.findings)] };
   const judgement = judge(task, end.exit, verdict, collected);
-  const result: PhaseResult = judgement.ok ? { ok: true, detail } : { ...judgement, detail };
+  const result: PhaseResult = judgement.ok ? await withOutputs(context, job, { paths, detail }) : { ...judgement, detail };
   await context.files.writeText(paths.result, `${JSON.stringify(result, null, 2)}\n`);
   return result;
+}
+
+/** An agent that has done its work may still have named it wrongly; it is told, and may try again. */
+async function withOutputs(context: PhaseContext, { task }: Job, { paths, detail }: { paths: AttemptPaths; detail: PhaseDetail }): Promise<PhaseResult> {
+  const wrong = (message: string): PhaseResult => ({ ok: false, reason: 'bad-output', retry: 'agent', message, detail, feedback: `It was not accepted: ${message}.` });
+  const text = await context.files.readText(paths.output, MAX_OUTPUT_BYTES + 1);
+  const read = parseOutputs(text ?? '');
+  if (!read.ok) return wrong(read.message);
+  const products = { outputs: read.outputs, result: detail.report?.result ?? '' };
+  for (const fanOut of context.plan.fanOuts ?? []) {
+    const added = fanOut.from.task === task.id ? addedTasks(context.plan, fanOut, products) : null;
+    if (added?.ok === false) return wrong(added.message);
+  }
+  return { ok: true, detail: { ...detail, outputs: read.outputs } };
 }
 
 async function start(context: PhaseContext, job: Job, paths: AttemptPaths): Promise<{ launch: Launch; reader: StreamReader; pass: readonly string[] }> {

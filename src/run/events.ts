@@ -3,8 +3,9 @@
 //  1 `seq` is gapless and starts at 1;          2 `run-started` is first, `run-finished` last (a resume re-opens: `run-resumed`);
 //  3 every `phase-started` has one `phase-finished`, in the same process, or is answered by `run-resumed`;
 //  4 a task settles once (again only after `run-resumed` re-opened it);   5 nothing starts after `run-cancelling`;
-//  6 an event is on disk before anyone sees it; 7 replaying the journal gives the live state.
-import type { RunId, Sha, TaskId } from '../plan/plan.ts';
+//  6 an event is on disk before anyone sees it; 7 replaying the journal gives the live state;
+//  8 `tasks-added` comes once for a fan-out, after its source has settled as completed, and before its tasks start.
+import type { PlannedTask, RunId, Sha, TaskId } from '../plan/plan.ts';
 
 /** Milliseconds since the Unix epoch, UTC. */
 export type Instant = number;
@@ -42,6 +43,7 @@ export type FailureReason =
   | 'left-branch' // the agent ended on another branch; its commits are on a rescue ref
   | 'unmerged-paths' // a merge or rebase was left in progress
   | 'worktree-lost' // the agent deleted or replaced its worktree
+  | 'bad-output' // $ORCH_OUTPUT cannot be read, or does not hold the list that other tasks are to be made of
   | 'verify-failed'
   | 'setup-failed'
   | 'dependency' // a need did not complete
@@ -103,6 +105,8 @@ export interface PhaseDetail {
   readonly start?: Sha;
   readonly delivery?: Delivery;
   readonly report?: AgentReport;
+  /** work that ended well: what it wrote to $ORCH_OUTPUT, by name. */
+  readonly outputs?: Readonly<Record<string, string>>;
   readonly exit?: Exit;
   /** Awake milliseconds of the processes of this phase. */
   readonly durationMs?: number;
@@ -154,6 +158,8 @@ export type Fact =
       readonly reason: FailureReason | null;
       readonly message: string | null;
     }
+  /** What a completed task named has become tasks; they stand behind all others. Once for each fan-out of the plan. */
+  | { readonly type: 'tasks-added'; readonly fanOut: TaskId; readonly tasks: readonly PlannedTask[] }
   /** The worktree was removed, or kept and why. */
   | { readonly type: 'worktree-released'; readonly task: TaskId; readonly kept: string | null }
   | {

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { lineAndColumn, render } from '../../../src/manifest/template.ts';
 
-const scope = { env: { HOME: '/h', LOG_LEVEL: '1' }, task: { id: 'api' }, run: { id: 'r-1' }, base: 'abc' };
+const scope = { env: { names: { HOME: '/h', LOG_LEVEL: '1' } }, task: { names: { id: 'api' } }, run: { names: { id: 'r-1' } }, base: 'abc' };
 
 describe('render', () => {
   it.each([
@@ -11,18 +11,18 @@ describe('render', () => {
     ['$${{ task.id }}', '${{ task.id }}'], ['$$${{ task.id }}', '$${{ task.id }}'], ['$${{', '${{'], ['${HOME} $(x) {{ x }} $ {{', '${HOME} $(x) {{ x }} $ {{'],
     ['${{\n task.id\n}}', 'api'], ['}} ${{ base }}', '}} abc'],
   ])('%j → %j', (template, text) => {
-    expect(render(template, scope)).toEqual({ ok: true, text });
+    expect(render(template, scope)).toEqual({ ok: true, text, isLate: false });
   });
   it('does not read what it has filled in', () => {
-    expect(render('${{ env.A }}', { env: { A: '${{ base }}' }, base: 'x' })).toEqual({ ok: true, text: '${{ base }}' });
+    expect(render('${{ env.A }}', { env: { names: { A: '${{ base }}' } }, base: 'x' })).toEqual({ ok: true, text: '${{ base }}', isLate: false });
   });
   it.each([
     ['${{ env.HOEM }}', 'unknown name "env.HOEM"', 'did you mean `env.HOME`?'],
     ['${{ env.NOTHING_LIKE_IT }}', 'unknown name "env.NOTHING_LIKE_IT"', 'add it to an `env:` of the manifest'],
     ['${{ taks.id }}', 'unknown name "taks.id"', 'did you mean `task.id`?'],
-    ['${{ matrix.os }}', '`matrix.os` is known only in a task with `strategy.matrix`, which this version does not support', undefined],
-    ['${{ item.file }}', '`item.file` is known only in a task with `foreach`, which this version does not support', undefined],
-    ['${{ needs.a.result }}', '`needs.a.result` is known only in later versions: this one does not hand results from task to task', undefined],
+    ['${{ matrix.os }}', '`matrix.os` is known only in a task with `strategy.matrix`', undefined],
+    ['${{ item.file }}', '`item.file` is known only in a task with `foreach`', undefined],
+    ['${{ needs.a.result }}', '`needs.a.result` is known only in a task with `needs`, in its `prompt`, `context`, `run`, `args`, `env`, `setup` and `verify`', undefined],
     ['${{ base.sha }}', '`base` has no parts', 'write `${{ base }}`'],
     ['${{ env }}', '`env` alone is not a text', 'known: env.HOME, env.LOG_LEVEL'],
     ['${{ }}', '`${{ }}` has no name in it', 'write `$${{` for the characters themselves'],
@@ -40,12 +40,12 @@ describe('render', () => {
   it('leaves alone any text without `${{`', () => {
     fc.assert(fc.property(fc.string({ unit: fc.constantFrom('$', '{', '}', 'a', ' ', '\n') }), (text) => {
       fc.pre(!text.includes('${{'));
-      expect(render(text, scope)).toEqual({ ok: true, text });
+      expect(render(text, scope)).toEqual({ ok: true, text, isLate: false });
     }));
   });
   it('gives back any text whose `${{` are escaped', () => {
     fc.assert(fc.property(fc.string({ unit: fc.constantFrom('$', '{', '}', 'a', ' ') }), (text) => {
-      expect(render(text.replaceAll('${{', () => '$${{'), scope)).toEqual({ ok: true, text });
+      expect(render(text.replaceAll('${{', () => '$${{'), scope)).toEqual({ ok: true, text, isLate: false });
     }), { numRuns: 1000 });
   });
 });

@@ -113,7 +113,7 @@ export async function simulate(scenario: Scenario): Promise<Seen> {
         if (stop.gentle.aborted) return { ok: false, reason: 'interrupted', retry: 'never', message: 'stopped', detail: {} };
         return resultOf(scenario, action, tries.get(key) ?? 0);
       },
-      release: async (id) => {
+      release: async ({ id }) => {
         await Promise.resolve();
         released.push(id);
         return null;
