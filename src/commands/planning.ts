@@ -22,8 +22,9 @@ import type { Plan } from '../plan/plan.ts';
 import { runId } from '../plan/run-id.ts';
 import { createInputReader } from './inputs.ts';
 import type { RunArgs } from './main.ts';
+import { loadPlanText, requirePlanFile } from './plan-file.ts';
 
-export type PlanningArgs = Partial<Pick<RunArgs, 'what' | 'max-parallel' | 'timeout' | 'agent' | 'model' | 'base' | 'only' | 'skip' | 'fail-fast' | 'max-wait' | 'run-id'>>;
+export type PlanningArgs = Partial<Pick<RunArgs, 'what' | 'max-parallel' | 'timeout' | 'agent' | 'model' | 'base' | 'only' | 'skip' | 'fail-fast' | 'max-wait' | 'run-id' | 'allow-moved-base'>>;
 
 export interface Planned {
   readonly repo: Repository;
@@ -36,6 +37,8 @@ export interface Planned {
 /** Makes the plan. Throws OrchError: 2 for bad input, 3 for no usable repository, 4 when nothing is selected. */
 export async function requirePlan(args: PlanningArgs): Promise<Planned> {
   const cwd = process.cwd();
+  const frozen = await loadPlanText(args.what ?? []);
+  if (frozen !== null) return await requirePlanFile(frozen, { ...args, runId: args['run-id'] === undefined ? null : requireRunId(args['run-id']) });
   const { text, manifest } = await requireManifest(args.what ?? []);
   const repo = await openRepository(cwd);
   const config = await loadConfig({ cwd, topLevel: repo.topLevel, flags: flagsOf(args), env: process.env });

@@ -131,7 +131,7 @@ function writeLines(waves: readonly (readonly PlannedTask[])[]): string[] {
   return [
     ...[...groups].slice(0, MOST_WRITERS).map(([name, globs], index) => `${index === 0 ? 'May write ' : '          '} ${name}: ${listSome([...globs], 4)}`),
     ...(groups.size > MOST_WRITERS ? [`           … and ${plural(groups.size - MOST_WRITERS, 'more group')}`] : []),
-    `Off limits everything else to ${limited.length === 1 ? 'that task' : `those ${limited.length}`}${rest === 0 ? '' : `; nothing to the other ${plural(rest, 'task')}`}; your checkout and its branches`,
+    `Off limits everything else to ${limited.length === 1 ? 'that task' : `those ${limited.length}`}${rest === 0 ? '' : `; the other ${rest === 1 ? 'task' : plural(rest, 'task')} may write anything`}; your checkout and its branches`,
   ].map(safeText);
 }
 
@@ -142,7 +142,7 @@ function estimateLines(plan: Plan, { estimate }: PlanFacts): string[] {
   const whole = `Estimate   ${ms === null ? 'time unknown' : spreadText(ms, formatDuration)}, ${usd === null ? 'cost unknown' : spreadText(usd, formatUsd)}${more}  (half of all times to nine of ten)`;
   const each = groups.slice(0, MOST_GROUPS).map(({ agent, model, tasks, samples, ms: one, usd: cost }) => {
     const who = agent === null ? 'commands' : `${agent}${model === null ? '' : ` ${model}`}`;
-    const known = samples === 0 ? 'never ran here' : `each ${one === null ? 'unknown' : spreadText(one, formatDuration)}, ${cost === null ? 'cost unknown' : spreadText(cost, formatUsd)}, from ${plural(samples, 'task')} that ran here`;
+    const known = samples === 0 ? 'never ran here' : `each ${one === null ? 'unknown' : spreadText(one, formatDuration)}, ${agent === null ? '' : `${cost === null ? 'cost unknown' : spreadText(cost, formatUsd)}, `}from ${plural(samples, 'task')} that ran here`;
     return `           ${plural(tasks, 'task')} of ${who}: ${known}`;
   });
   return [whole, ...each, ...(groups.length > MOST_GROUPS ? [`           … and ${plural(groups.length - MOST_GROUPS, 'more kind')} of tasks`] : [])].map(safeText);

@@ -28,7 +28,7 @@ test('a small plan, task by task', () => {
     'Worktrees  /nowhere/r1/<task>, kept: failed',
     'May write  schema: db/**',
     '           lint: db/schema.sql',
-    'Off limits everything else to those 2; nothing to the other 1 task; your checkout and its branches',
+    'Off limits everything else to those 2; the other task may write anything; your checkout and its branches',
     '! schema and lint may both write db/** / db/schema.sql, and neither needs the other',
     '! 3 uncommitted changes are not part of the base',
   ]);
