@@ -91,6 +91,7 @@ const runOptions = (y: Argv) => reporting(planning(y))
   .option('dry-run', { type: 'boolean', describe: 'Show the plan and stop' })
   .option('yes', { alias: 'y', type: 'boolean', describe: 'Do not ask' });
 const planOptions = (y: Argv) => planning(y)
+  .option('from', { type: 'string', describe: 'A goal: asks an agent to divide it into tasks, and writes them to tasks.yml (or -o) to be read' })
   .option('prompts', { type: 'boolean', describe: 'Show the prompts, too' })
   .option('json', { type: 'boolean', describe: 'The plan as JSON' })
   .option('output', { alias: 'o', type: 'string', describe: 'Write the plan to a file' });

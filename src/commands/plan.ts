@@ -8,12 +8,14 @@ import { nodesOf, waves } from '../plan/graph.ts';
 import { overlaps } from '../plan/overlaps.ts';
 import type { PlannedTask } from '../plan/plan.ts';
 import { planText } from '../reporters/plan-text.ts';
+import { divideCommand } from './divide.ts';
 import { loadHistory } from './history.ts';
 import type { PlanArgs } from './main.ts';
 import { requirePlan, type Planned } from './planning.ts';
 import { note, outputOf, print, printJson } from './terminal.ts';
 
 export async function planCommand(args: Omit<PlanArgs, '_' | '$0'>): Promise<number> {
+  if (args.from !== undefined) return await divideCommand({ ...args, from: args.from });
   const planned = await requirePlan(args);
   if (args.output !== undefined) {
     await outputFile(args.output, `${JSON.stringify(planned.plan, null, 2)}\n`);

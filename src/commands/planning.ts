@@ -150,7 +150,8 @@ function requireRunId(name: string): string {
   throw new OrchError({ code: 'run-id', message: `--run-id ${JSON.stringify(name)}: not a run id`, hint: 'lower-case letters, digits, . _ - and at most 64 of them', exitCode: EXIT.usage });
 }
 
-function flagsOf(args: PlanningArgs): Parameters<typeof loadConfig>[0]['flags'] {
+/** The flags of planning as settings. */
+export function flagsOf(args: PlanningArgs): Parameters<typeof loadConfig>[0]['flags'] {
   return {
     maxParallel: args['max-parallel'], timeout: args.timeout, agent: args.agent, model: args.model, base: args.base,
     failFast: args['fail-fast'], maxWait: args['max-wait'],
