@@ -1,5 +1,6 @@
 // `orch logs TASK`: an agent's progress as people read it, or its bytes; with `-f` until the task has ended.
 import { open, stat } from 'node:fs/promises';
+import path from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import { adapterFor } from '../agents/adapters.ts';
 import type { StreamReader } from '../agents/adapter.ts';
@@ -43,16 +44,30 @@ export async function logsCommand(args: LogsArgs): Promise<number> {
   const plan = grownPlan(loaded.plan, stateOf(loaded));
   const planned = plan.tasks.find(({ id }) => id === args.task);
   const show = args.raw === true ? (bytes: Buffer) => void process.stdout.write(bytes) : readable(plan, planned);
+  const verifyLog = path.join(path.dirname(file), 'verify.log');
+  const showVerify = titled('verify', args.raw === true);
   let offset = 0;
+  let verified = 0;
   for (;;) {
     // Asked before reading, so that what was written before the end is not missed.
     const goesOn = args.follow === true && (await isOpen());
     offset = await copyFrom(file, offset, show);
+    verified = await copyFrom(verifyLog, verified, showVerify);
     if (!goesOn) break;
     await pause(POLL_MS);
   }
-  if (offset === 0) return emptyLog(task.state, { task: args.task, attempt, attempts: task.attempts, message: task.message });
+  if (offset + verified === 0) return emptyLog(task.state, { task: args.task, attempt, attempts: task.attempts, message: task.message });
   return EXIT.ok;
+}
+
+/** Prints bytes under a title that comes before the first of them. */
+function titled(title: string, isRaw: boolean): (bytes: Buffer) => void {
+  let isFirst = true;
+  return (bytes) => {
+    if (isFirst) process.stdout.write(`── ${title} ──\n`);
+    isFirst = false;
+    process.stdout.write(isRaw ? bytes : bytes.toString('utf8').split('\n').map(safeText).join('\n'));
+  };
 }
 
 function emptyLog(state: string, { task, attempt, attempts, message }: { task: string; attempt: number; attempts: number; message: string | null }): number {

@@ -7,8 +7,11 @@ import { createClock } from '../effects/clock.ts';
 import { agentEnvironment } from '../effects/env.ts';
 import { createFiles } from '../effects/files.ts';
 import { createProcesses } from '../effects/processes.ts';
+import type { Containment } from '../effects/processes/containment.ts';
+import { chooseTier, probeTiers } from '../effects/processes/tiers.ts';
 import { createWorkspaces } from '../effects/workspaces.ts';
 import type { Clock, Processes, Repository, Workspaces } from '../effects/effects.ts';
+import { EXIT, OrchError } from '../errors.ts';
 import { acquire, type RunLock } from '../journal/lock.ts';
 import { Journal } from '../journal/journal.ts';
 import { createRun, loadRun, planHash, type LoadedRun } from '../journal/store.ts';
@@ -85,9 +88,9 @@ async function session(begun: Begun): Promise<SessionEnd> {
   const { repo, plan, paths, lock, state, first } = begun;
   const clock = createClock();
   const since = clock.now();
-  const processes = createProcesses({ clock });
+  const processes = createProcesses({ clock, containment: await requireContainment(clock) });
   // Whatever an earlier process left running must be gone before its worktrees are touched.
-  if (first.type === 'run-resumed') await processes.reap({ run: plan.run });
+  if (first.type === 'run-resumed') await processes.reap({ run: plan.run, dir: paths.dir });
   await using journal = await Journal.open({ dir: paths.dir, epoch: lock.epoch, writer: `orch ${version}` });
   const listener = begun.listener(plan);
   const workspaces = await createWorkspaces({ repo, root: plan.worktrees.root });
@@ -105,6 +108,13 @@ async function session(begun: Begun): Promise<SessionEnd> {
   }
 }
 
+/** The firmest way to hold agents together that works on this machine, found by trying. */
+async function requireContainment(clock: Clock): Promise<Containment> {
+  const choice = chooseTier(await probeTiers(clock));
+  if (choice.ok) return choice.containment;
+  throw new OrchError({ code: 'no-tier', message: choice.message, hint: 'orch doctor shows what was tried', exitCode: EXIT.preflight });
+}
+
 interface Parts {
   readonly repo: Repository;
   readonly plan: Plan;
@@ -118,6 +128,7 @@ interface Parts {
 function phasesOf({ repo, plan, paths, clock, processes, workspaces, listener }: Parts): ReturnType<typeof createPhases> {
   return createPhases({
     plan, repo, clock, processes, workspaces, files: createFiles(),
+    runDir: paths.dir,
     adapterOf: (agent) => adapterFor(plan.agents[agent]?.adapter ?? agent),
     attemptPaths: (task, attempt) => {
       const files = paths.attempt(task, attempt);

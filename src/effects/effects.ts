@@ -14,6 +14,39 @@ export interface Clock {
 }
 
 // ---------------------------------------------------------------- processes
+/**
+ * How firmly a process is held: 1 = a pid namespace made by bubblewrap, 2 = one made by unshare, 3 = a subreaper above it,
+ * 4 = its session, lineage and environment alone.
+ */
+export type Tier = 1 | 2 | 3 | 4;
+
+/** What names one process for ever, although pids are used again. */
+export interface Spawned {
+  readonly pid: number;
+  /** When it started, in the unit of this machine's process table. */
+  readonly startTime: number;
+  readonly bootId: string;
+  readonly tier: Tier;
+}
+
+/** What a process may touch when that is not everything its user may. Made by `sandboxFor`. */
+export interface Sandbox {
+  /** In this order, later ones over earlier ones; paths are the same inside and outside. What is not named does not exist. */
+  readonly mounts: readonly Mount[];
+  /** `on` = the network of the machine, loopback included; `none` = a loopback of its own. */
+  readonly network: 'on' | 'none';
+  /** A private folder that is HOME inside. */
+  readonly home: string;
+  /** A private folder that is /tmp inside. */
+  readonly tmp: string;
+  /** The one variable named like a secret that is passed; null = none. */
+  readonly secretVariable: string | null;
+}
+export type Mount =
+  | { readonly kind: 'read' | 'write'; readonly path: string; /** where it is inside, if not at its own path */ readonly at?: string }
+  /** An empty folder in its place. */
+  | { readonly kind: 'hide'; readonly path: string };
+
 export interface ProcessSpec {
   readonly command: string;
   readonly args: readonly string[];
@@ -33,6 +66,10 @@ export interface ProcessSpec {
   readonly logFile: string | null;
   /** Each line of output as it comes, cut at 1 MiB, decoded as UTF-8. Must not throw. */
   readonly onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
+  /** Refused (an `Exit` of kind `spawn-error`) where it does not work, never left out. */
+  readonly sandbox?: Sandbox;
+  /** Told once, right after the spawn; the process runs meanwhile, its end waits. A rejection stops the process and is passed on. */
+  readonly onSpawned?: (spawned: Spawned) => Promise<void>;
 }
 
 export interface ProcessEnd {
@@ -48,19 +85,21 @@ export interface ProcessEnd {
   readonly truncated: boolean;
   /** Processes of the tree that outlived the main one and were stopped. */
   readonly leftovers: number;
+  /** How it was held. */
+  readonly tier: Tier;
 }
 
 export interface Processes {
   /**
    * Runs a program in its own process group until every process of its tree is gone. Never rejects (a failed spawn is an
-   * `Exit`) unless `onLine` threw. `force` ends the grace of a stop that is under way: KILL now.
+   * `Exit`) unless `onLine` threw or `onSpawned` rejected. `force` ends the grace of a stop that is under way: KILL now.
    */
   run(spec: ProcessSpec, signal?: AbortSignal, force?: AbortSignal): Promise<ProcessEnd>;
   /**
-   * Stops what is left of an earlier orch: processes whose environment carries this run id (and this task's, if given).
-   * Returns how many were stopped.
+   * Stops what is left of an earlier orch: processes whose environment carries this run id (and this task's, and the folder of
+   * its records, if given: run ids are unique in one repository only), and the trees of `spawned`, as far as they are of this boot and still theirs. Returns how many were stopped.
    */
-  reap(owner: { readonly run: RunId; readonly task?: TaskId }): Promise<number>;
+  reap(owner: { readonly run: RunId; readonly task?: TaskId; readonly dir?: string; readonly spawned?: readonly Spawned[] }): Promise<number>;
 }
 
 /** Small text files of an attempt: prompts in, results out. */
@@ -147,6 +186,8 @@ export interface Workspaces {
   collect(workspace: Workspace, message: string): Promise<CollectResult>;
   /** Collects, then removes (renamed into a trash that `flush` empties). Returns why it was kept, or null when it is gone. */
   remove(workspace: Workspace): Promise<string | null>;
+  /** Variables that processes in this workspace need, so that their git sees it as orch does. */
+  variables(workspace: Workspace): Promise<Readonly<Record<string, string>>>;
   /** Empties the trash; resolves when the disk is clean. */
   flush(): Promise<void>;
 }

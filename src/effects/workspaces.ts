@@ -1,6 +1,6 @@
 // The workspaces effect over git worktrees: one for each task, made, collected and removed so that nothing is lost and
 // the user's checkout is never touched. The parts are in workspaces/.
-import { mkdir, readdir, realpath, rmdir } from 'node:fs/promises';
+import { lstat, mkdir, readdir, realpath, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import process from 'node:process';
 import { EXIT, OrchError } from '../errors.ts';
@@ -12,6 +12,8 @@ import { capture } from './workspaces/collect.ts';
 import { openContext } from './workspaces/context.ts';
 import { create, type Maker } from './workspaces/create.ts';
 import { type Live, reopen } from './workspaces/live.ts';
+import { excludesFile } from './workspaces/excludes.ts';
+import { kindAt, placeOf } from './workspaces/place.ts';
 import { remove } from './workspaces/remove.ts';
 import { createTrash } from './workspaces/trash.ts';
 
@@ -29,10 +31,9 @@ export async function createWorkspaces(init: WorkspacesInit): Promise<Workspaces
   const root = await requireRoot(init);
   const isPlain = await hasPlainLayout(repo);
   const context = await openContext({ repo, root, hasOwnView: isPlain });
-  const trash = createTrash([
-    { within: repo.commonDir, bin: path.join(context.home, 'trash') },
-    { within: root, bin: path.join(root, '.orch-trash') },
-  ]);
+  const trash = createTrash({
+    commonDir: repo.commonDir, commonBin: path.join(context.home, 'trash'), root, rootBin: path.join(root, '.orch-trash'),
+  });
   const templates = createTemplates(context, path.join(context.home, 'tmp', `templates-${process.pid}`));
   const maker: Maker = { context, templates, trash, isPlain, copyList: createCopyList(repo.topLevel ?? repo.commonDir) };
   const lives = new Map<string, Live>();
@@ -56,14 +57,30 @@ export async function createWorkspaces(init: WorkspacesInit): Promise<Workspaces
       if (kept === null) lives.delete(keyOf(workspace));
       return kept;
     },
+    async variables({ run, task }) {
+      const file = excludesFile(placeOf({ home: context.home, commonDir: repo.commonDir, root }, { run, task }).records);
+      if ((await kindAt(file)) === 'missing') return {};
+      return { GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'core.excludesFile', GIT_CONFIG_VALUE_0: file };
+    },
     async flush() {
       await templates.clear();
       await trash.flush();
+      await sweep(path.join(context.home, 'tmp'));
       // Folders of runs, and the root, stay as long as there is anything in them.
       for (const run of await readdir(root).catch(() => [])) await rmdir(path.join(root, run)).catch(() => {});
       await rmdir(root).catch(() => {});
     },
   };
+}
+
+/** Deletes temporary files that a killed process left; what is half-made (`orch-…`) says whose a folder is, and stays. */
+async function sweep(folder: string): Promise<void> {
+  const yesterday = Date.now() - 24 * 60 * 60 * 1000;
+  for (const name of await readdir(folder).catch(() => [])) {
+    const file = path.join(folder, name);
+    const info = name.startsWith('orch-') ? null : await lstat(file).catch(() => null);
+    if (info !== null && info.mtimeMs < yesterday) await rm(file, { recursive: true, force: true });
+  }
 }
 
 function keyOf(workspace: Workspace): string {

@@ -75,7 +75,7 @@ function oneOf<const T extends readonly [string, ...string[]]>(names: T) {
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Variables that orch sets for its agents; nobody else may. */
 export const OWN_VARIABLES: readonly string[] = [
-  'ORCH_RUN_ID', 'ORCH_TASK_ID', 'ORCH_ATTEMPT', 'ORCH_BRANCH', 'ORCH_BASE', 'ORCH_PROMPT_FILE', 'ORCH_OUTPUT', 'ORCH_NONCE',
+  'ORCH_RUN_ID', 'ORCH_RUN_DIR', 'ORCH_TASK_ID', 'ORCH_ATTEMPT', 'ORCH_BRANCH', 'ORCH_BASE', 'ORCH_PROMPT_FILE', 'ORCH_OUTPUT', 'ORCH_NONCE',
 ];
 const envName = z
   .string()

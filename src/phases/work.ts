@@ -1,13 +1,14 @@
 // The work phase: one agent (or one command) in one worktree, until its whole process tree is gone; then everything it
 // left is put on a ref, and only then is it judged.
+import path from 'node:path';
+import { OrchError } from '../errors.ts';
 import type { Launch, StreamReader, Verdict } from '../agents/adapter.ts';
 import type { ProcessEnd, Workspace } from '../effects/effects.ts';
 import type { AgentReport, PhaseDetail, PhaseResult } from '../run/events.ts';
 import { attemptVariables, failed, workspaceOf, type AttemptPaths, type Job, type PhaseContext } from './context.ts';
 import { describeExit } from './command.ts';
 import { judge, notesOf } from './judge.ts';
-import { addedTasks } from '../plan/fan-out.ts';
-import { MAX_OUTPUT_BYTES, parseOutputs } from './outputs.ts';
+import { withOutputs } from './products.ts';
 import { promptFor } from './prompt.ts';
 
 const NO_REPORT: AgentReport = { sessionId: null, model: null, costUsd: null, tokens: null, turns: null, result: null };
@@ -18,12 +19,14 @@ export async function work(context: PhaseContext, job: Job): Promise<PhaseResult
   if (workspace === null) return failed('workspace', 'infrastructure', 'the worktree to work in is gone');
   const paths = context.attemptPaths(task.id, action.attempt);
   await context.files.makeDir(paths.dir);
-  const { launch, reader, pass } = await start(context, job, paths);
+  const started = await start(context, job, paths);
+  if ('refusal' in started) return failed('spawn', 'never', started.refusal);
+  const { launch, reader, pass } = started;
   await context.files.writeText(paths.output, '');
   const end = await context.processes.run(
     {
       command: launch.command, args: launch.args, cwd: workspace.path, stdin: launch.stdin,
-      env: context.environment({ ...launch.env, ...attemptVariables(context, job, workspace.start) }, [...context.plan.passEnv, ...pass]),
+      env: context.environment({ ...launch.env, ...(await attemptVariables(context, job, workspace)) }, [...context.plan.passEnv, ...pass]),
       timeoutMs: task.timeoutMs, idleTimeoutMs: task.idleTimeoutMs, graceMs: context.plan.graceMs, logFile: paths.log,
       onLine: (line, stream) => {
         const text = reader.line(line, stream);
@@ -44,7 +47,7 @@ async function settle(
 ): Promise<PhaseResult> {
   const { task } = job;
   const notes = end.leftovers > 0 ? [`left ${end.leftovers} process${end.leftovers === 1 ? '' : 'es'} running; stopped`] : [];
-  const base: PhaseDetail = { report: verdict.report, exit: end.exit, durationMs: end.durationMs, log: paths.log, notes };
+  const base: PhaseDetail = { report: verdict.report, exit: end.exit, tier: end.tier, durationMs: end.durationMs, log: paths.log, notes };
   const collecting = await context.workspaces.collect(workspace, `${task.name}\n\nOrch-Run: ${context.plan.run}\nOrch-Task: ${task.id}\nOrch-Attempt: ${job.action.attempt}`);
   if (!collecting.ok) return failed('workspace', 'never', `its work could not be saved: ${collecting.message}; the worktree is kept`, base);
   const { collected } = collecting;
@@ -55,21 +58,9 @@ async function settle(
   return result;
 }
 
-/** An agent that has done its work may still have named it wrongly; it is told, and may try again. */
-async function withOutputs(context: PhaseContext, { task }: Job, { paths, detail }: { paths: AttemptPaths; detail: PhaseDetail }): Promise<PhaseResult> {
-  const wrong = (message: string): PhaseResult => ({ ok: false, reason: 'bad-output', retry: 'agent', message, detail, feedback: `It was not accepted: ${message}.` });
-  const text = await context.files.readText(paths.output, MAX_OUTPUT_BYTES + 1);
-  const read = parseOutputs(text ?? '');
-  if (!read.ok) return wrong(read.message);
-  const products = { outputs: read.outputs, result: detail.report?.result ?? '' };
-  for (const fanOut of context.plan.fanOuts ?? []) {
-    const added = fanOut.from.task === task.id ? addedTasks(context.plan, fanOut, products) : null;
-    if (added?.ok === false) return wrong(added.message);
-  }
-  return { ok: true, detail: { ...detail, outputs: read.outputs } };
-}
+type Started = { readonly launch: Launch; readonly reader: StreamReader; readonly pass: readonly string[] } | { readonly refusal: string };
 
-async function start(context: PhaseContext, job: Job, paths: AttemptPaths): Promise<{ launch: Launch; reader: StreamReader; pass: readonly string[] }> {
+async function start(context: PhaseContext, job: Job, paths: AttemptPaths): Promise<Started> {
   const { task, state } = job;
   if (task.work.kind === 'run') {
     await context.files.writeText(paths.prompt, `${task.work.command}\n`);
@@ -82,8 +73,19 @@ async function start(context: PhaseContext, job: Job, paths: AttemptPaths): Prom
   const resume = state.resumeSession && adapter.capabilities.resume ? sessionId : null;
   const prompt = promptFor(task.work.prompt, { isResumed: resume !== null, feedback: state.feedback, lastFailure: state.lastFailure });
   await context.files.writeText(paths.prompt, prompt);
-  const launch = adapter.launch({ spec, work: task.work, prompt, promptFile: paths.prompt, newSessionId: context.newId(), resume });
-  return { launch: { ...launch, env: { ...spec.env, ...launch.env } }, reader: adapter.read(spec), pass: adapter.passEnv };
+  try {
+    const launch = adapter.launch({ spec, work: task.work, prompt, promptFile: paths.prompt, newSessionId: context.newId(), resume });
+    return { launch: { ...launch, command: programPath(context, launch.command), env: { ...spec.env, ...launch.env } }, reader: adapter.read(spec), pass: adapter.passEnv };
+  } catch (error) {
+    // What only this prompt shows, such as its being too long for an argument.
+    if (error instanceof OrchError) return { refusal: error.hint === undefined ? error.message : `${error.message}; ${error.hint}` };
+    throw error;
+  }
+}
+
+/** A program of the repository is the one in the user's checkout, not a copy that an agent could edit. */
+function programPath({ repo }: PhaseContext, program: string): string {
+  return program.includes('/') ? path.resolve(repo.topLevel ?? repo.commonDir, program) : program;
 }
 
 /** A `run` task: its output is its progress, its exit code is its verdict. */

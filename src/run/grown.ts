@@ -1,5 +1,5 @@
 // The plan as it is now: the frozen one and the tasks that were added since, which facts have recorded. Pure.
-import type { FanOut, Plan } from '../plan/plan.ts';
+import type { FanOut, Plan, PlannedTask } from '../plan/plan.ts';
 import type { AddedTasks, RunState } from './state.ts';
 
 const known = new WeakMap<readonly AddedTasks[], Plan>();
@@ -10,10 +10,11 @@ export function grownPlan(frozen: Plan, { added }: Pick<RunState, 'added'>): Pla
   const cached = known.get(added);
   if (cached !== undefined) return cached;
   const membersOf = new Map(added.map(({ fanOut, tasks }) => [fanOut, tasks.map(({ id }) => id)]));
-  const tasks = [...frozen.tasks, ...added.flatMap(({ tasks }) => tasks)].map((task) =>
-    task.needs.some((need) => membersOf.has(need)) ? { ...task, needs: [...new Set(task.needs.flatMap((need) => membersOf.get(need) ?? need))] } : task,
-  );
-  const grown: Plan = { ...frozen, tasks };
+  const withMembers = (task: PlannedTask): PlannedTask => {
+    if (!task.needs.some((need) => membersOf.has(need))) return task;
+    return { ...task, needs: [...new Set(task.needs.flatMap((need) => membersOf.get(need) ?? need))] };
+  };
+  const grown: Plan = { ...frozen, tasks: [...frozen.tasks, ...added.flatMap(({ tasks }) => tasks)].map(withMembers) };
   known.set(added, grown);
   return grown;
 }

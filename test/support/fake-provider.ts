@@ -127,7 +127,7 @@ async function handle(request: IncomingMessage, response: ServerResponse, record
 
 function turnOf(body: JsonObject): Turn {
   const messages = objectsAt(body, 'messages');
-  const cwd = /working directory: ([^\s"\\]+)/i.exec(JSON.stringify(body))?.[1] ?? '/nowhere';
+  const cwd = /working directory: ((?:[^"\\]|\\\\)+)/i.exec(JSON.stringify(body))?.[1] ?? '/nowhere';
   let results = 0;
   let prompts = 0;
   for (const message of messages) {
