@@ -78,6 +78,7 @@ function keysAt(schema: z.core.$ZodType, path: Path): readonly string[] {
     if (part === null) break;
     if (at instanceof z.ZodObject) at = (at.shape as Record<string, unknown>)[String(part)];
     else if (at instanceof z.ZodRecord) at = at.valueType;
+    else if (at instanceof z.ZodArray) at = at.element;
   }
   return at instanceof z.ZodObject ? Object.keys(at.shape) : [];
 }

@@ -108,7 +108,7 @@ const maxFail = z
   );
 
 const plainValue = (instead: string) => ({ input }: Issue): string =>
-  typeof input === 'object' && input !== null ? `must be text, a number, \`true\` or \`false\`, not ${kind(input)}; ${instead}` : notText({ input });
+  typeof input === 'object' && input !== null ? `must be text, a number, \`true\` or \`false\`, not ${kind(input)}; ${Array.isArray(input) ? 'write one list' : instead}` : notText({ input });
 const scalar = (instead: string) => z.string({ error: plainValue(instead) }).refine(noNul, { error: 'contains a NUL character' }).meta(SCALAR_TYPES);
 
 const PART_NAME = /^[A-Za-z_][\w-]*$/;
@@ -119,6 +119,7 @@ const combinations = z
   .optional();
 const axis = z.array(matrixValue, { error: expected('a list of values, such as `[a, b]`') }).min(1, { error: 'is an empty list; write at least one value' });
 const notMatrix = ({ input }: Issue): string =>
+  input === undefined ? 'is missing; write for example `matrix: { os: [linux, macos] }`' :
   typeof input === 'string' && input.includes('${{') ? 'must be a map of names to lists; a list that another task makes is for `foreach: { from: needs.<id>.outputs.<name> }`' : expected('a map of names to lists')({ input });
 const matrix = z.object({ include: combinations, exclude: combinations }, { error: notMatrix }).catchall(axis).superRefine((value, context) => {
   const axes = Object.keys(value).filter((name) => name !== 'include' && name !== 'exclude');
@@ -162,6 +163,8 @@ const foreach = z
     { error: expected('a map such as `{ files: "src/**/*.ts" }`') },
   )
   .superRefine((value, context) => {
+    // A misspelt key says enough.
+    if (context.issues.length > 0) return;
     const [first, second] = SOURCES.filter((key) => value[key] !== undefined);
     const wrong = (message: string, path: string[] = []): void => context.addIssue({ code: 'custom', path, message, input: value });
     if (first === undefined) wrong(`has no items; write one of ${SOURCES.map((key) => `\`${key}\``).join(', ')}`);
@@ -180,6 +183,7 @@ const contextItem = z
     { error: expected('a map such as `{ file: README.md }`') },
   )
   .superRefine((value, context) => {
+    if (context.issues.length > 0) return;
     const given = Object.keys(value).filter((key) => value[key as keyof typeof value] !== undefined);
     if (given.length !== 1) context.addIssue({ code: 'custom', message: given.length === 0 ? 'is empty; write one of `file`, `run`, `text`' : `has ${given.map((key) => `\`${key}\``).join(' and ')}; make an item of each`, input: value });
   });

@@ -2,6 +2,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { lineAndColumn, render } from '../../../src/manifest/template.ts';
+import type { Scope } from '../../../src/manifest/template.ts';
 
 const scope = { env: { names: { HOME: '/h', LOG_LEVEL: '1' } }, task: { names: { id: 'api' } }, run: { names: { id: 'r-1' } }, base: 'abc' };
 
@@ -47,6 +48,33 @@ describe('render', () => {
     fc.assert(fc.property(fc.string({ unit: fc.constantFrom('$', '{', '}', 'a', ' ') }), (text) => {
       expect(render(text.replaceAll('${{', () => '$${{'), scope)).toEqual({ ok: true, text, isLate: false });
     }), { numRuns: 1000 });
+  });
+});
+
+describe('names without a value yet', () => {
+  const value = fc.string({ unit: fc.constantFrom('$', '{', '}', 'a', "'", ' ', '${{', '}}', '"'), maxLength: 6 });
+  const part = fc.oneof(fc.constantFrom('${{ early }}', '${{ late }}', '${{ late.part }}', '$${{', "${{ '$' }}", "${{ 'it''s }}' }}", '$', '$$', '{{', 'x "', "'"), fc.string({ unit: fc.constantFrom('$', '{', '}', 'a') }).filter((text) => !text.includes('${{')));
+  const full = (early: string, late: string): Scope => ({ early, late: { names: { '': { data: late }, part: { data: late } } } });
+  const partial = (early: string): Scope => ({ early, late: { names: { '': { late: '${{ late }}' }, part: { late: '${{ late.part }}' } } } });
+  it('can be filled in afterwards: twice is the same as once', () => {
+    fc.assert(fc.property(fc.array(part), value, value, fc.boolean(), (parts, early, late, shell) => {
+      const template = parts.join('');
+      const once = render(template, full(early, late), { shell });
+      fc.pre(once.ok);
+      const first = render(template, partial(early), { shell, template: true });
+      if (!first.ok) throw new Error('the first pass failed');
+      const second = render(first.text, full('never read', late), { shell });
+      expect(second.ok && second.text).toBe(once.ok && once.text);
+      expect(first.isLate).toBe(/\$\{\{ late/.test(template.replaceAll('$${{', '')) && template.includes('late'));
+    }), { numRuns: 3000 });
+  });
+  it('read literals, quotes in them doubled', () => {
+    expect(render("${{ '${{' }} ${{ 'it''s' }} ${{ '}}' }}", {})).toEqual({ ok: true, text: "${{ it's }}", isLate: false });
+  });
+  it('keep the name that was asked for behind a wildcard', () => {
+    const scope: Scope = { needs: { names: { 'a.b.outputs.*': { late: '${{ needs.a.b.outputs.* }}' }, 'c.outputs.*': { data: '' }, 'c.outputs.x': { data: 'X' } } } };
+    expect(render('${{ needs.a.b.outputs.some-name }}', scope, { template: true })).toEqual({ ok: true, text: '${{ needs.a.b.outputs.some-name }}', isLate: true });
+    expect(render('[${{ needs.c.outputs.x }}${{ needs.c.outputs.y }}]', scope)).toEqual({ ok: true, text: '[X]', isLate: false });
   });
 });
 
