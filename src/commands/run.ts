@@ -15,7 +15,7 @@ export async function runCommand(args: Partial<RunArgs>): Promise<number> {
   const wanted = requireReporters(args);
   const planned = await requirePlan(args);
   if (args['dry-run'] === true) {
-    printPlan(planned, args);
+    await printPlan(planned, args);
     return EXIT.ok;
   }
   const { repo, plan, manifestText, warnings } = planned;
