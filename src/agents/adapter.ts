@@ -66,10 +66,10 @@ export interface Adapter {
   /** Whose quota it uses: tasks of one provider share a gate. */
   readonly provider: string;
   readonly capabilities: Capabilities;
-  launch(request: LaunchRequest): Launch;
-  read(): StreamReader;
-  /** Variables to inherit beyond the allow-list: credentials and endpoints of this client. Names or `PREFIX_*`. */
+  /** Names or `PREFIX_*` of variables that its program needs, for credentials above all; passed beyond the allow-list. */
   readonly passEnv: readonly string[];
+  launch(request: LaunchRequest): Launch;
+  read(spec: AgentSpec): StreamReader;
   /** How a person continues the session by hand, as argv. */
   resumeCommand(spec: AgentSpec, sessionId: string): readonly string[] | null;
 }

@@ -12,7 +12,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   const run = <T>(command: (args: T) => Promise<number>) => async (args: T): Promise<void> => {
     if (!isCompleting) code = await command(args);
   };
-  const cli = yargs([...argv])
+  // The parser loses a lone dash among positionals.
+  const cli = yargs(argv.map((word) => (word === '-' ? '/dev/stdin' : word)))
     .scriptName('orch')
     .usage('$0 <command>\n\nRuns many headless coding agents at once, each in its own git worktree and branch.')
     .version(version).alias('version', 'v').help().alias('help', 'h')
@@ -54,6 +55,11 @@ export async function main(argv: readonly string[]): Promise<number> {
       run(async (args) => await (await import('./clean.ts')).cleanCommand(args)))
     .command('runs', 'Every run of this repository', (y) => y.option('json', { type: 'boolean' }),
       run(async (args) => await (await import('./runs.ts')).runsCommand(args)))
+    .command('report [run]', 'A run as a page to review, Markdown, JUnit or JSON', (y) => y
+      .positional('run', { type: 'string', describe: 'Default: the newest run' })
+      .option('format', { type: 'string', default: 'html', describe: 'html, md, junit or json' })
+      .option('output', { alias: 'o', type: 'string', describe: 'Write to a file' }),
+      run(async (args) => await (await import('./report.ts')).reportCommand(args)))
     .command('init', 'Write .orchestrator.yml and a first tasks.yml', (y) => y
       .option('template', { type: 'string', default: 'basic', describe: 'Which of the templates' })
       .option('list', { type: 'boolean', describe: 'List the templates' }),
@@ -62,33 +68,35 @@ export async function main(argv: readonly string[]): Promise<number> {
       run(async (args) => await (await import('./doctor.ts')).doctorCommand(args)))
     .command('schema', 'The JSON Schema of the manifest', (y) => y.option('config', { type: 'boolean', describe: 'Of .orchestrator.yml' }),
       run(async (args) => await (await import('./schema.ts')).schemaCommand(args)))
-    .command('demo', false, (y) => y.option('keep', { type: 'boolean', default: true }), run(async () => await (await import('./demo.ts')).demoCommand()))
+    .command('demo', false, (y) => y, run(async () => await (await import('./demo.ts')).demoCommand()))
     .completion('completion', 'Print a completion script for bash or zsh');
   await cli.parseAsync();
   return code;
 }
 
 const planning = <T>(y: Argv<T>) => y
-  .positional('what', { type: 'string', array: true, describe: 'A manifest, -, or prompts' })
+  .positional('what', { type: 'string', array: true, describe: 'A manifest, -, a plan.json, or prompts' })
   .option('max-parallel', { alias: 'j', type: 'string', describe: 'Agents at once' })
-  .option('timeout', { type: 'string', describe: 'For each task without its own: 90s, 20m, 1h30m' })
-  .option('agent', { type: 'string', describe: 'For each task without its own' })
-  .option('model', { type: 'string', describe: 'For each task without its own' })
+  .option('timeout', { type: 'string', describe: 'For every task: 90s, 20m, 1h30m' })
+  .option('agent', { type: 'string', describe: 'For every task' })
+  .option('model', { type: 'string', describe: 'For every task' })
   .option('base', { type: 'string', describe: 'Commit or branch that worktrees start from; default HEAD' })
   .option('only', { type: 'string', array: true, describe: 'Only tasks whose id matches this glob, and what they need' })
   .option('skip', { type: 'string', array: true, describe: 'Not the tasks whose id matches this glob, nor what needs them' })
   .option('fail-fast', { type: 'boolean', describe: 'Start nothing more after the first failure' })
   .option('max-wait', { type: 'string', describe: 'How long to wait for a provider’s limit before stopping with exit 75' })
+  .option('allow-moved-base', { type: 'boolean', describe: 'Run a plan file although its base has moved since' })
   .option('run-id', { type: 'string', describe: 'The id of the run; default <name>-<date>-<time>' });
 
 const reporting = <T>(y: Argv<T>) => y
-  .option('reporter', { type: 'string', array: true, describe: 'tty, plain or json, each optionally =file' })
+  .option('reporter', { type: 'string', array: true, describe: 'tty, plain, json, github or junit=FILE; plain and json take =FILE, too' })
   .option('json', { type: 'boolean', describe: 'Events as NDJSON on stdout' });
 
 const runOptions = (y: Argv) => reporting(planning(y))
   .option('dry-run', { type: 'boolean', describe: 'Show the plan and stop' })
   .option('yes', { alias: 'y', type: 'boolean', describe: 'Do not ask' });
 const planOptions = (y: Argv) => planning(y)
+  .option('from', { type: 'string', describe: 'A goal: asks an agent to divide it into tasks, and writes them to tasks.yml (or -o) to be read' })
   .option('prompts', { type: 'boolean', describe: 'Show the prompts, too' })
   .option('json', { type: 'boolean', describe: 'The plan as JSON' })
   .option('output', { alias: 'o', type: 'string', describe: 'Write the plan to a file' });
@@ -97,7 +105,7 @@ const resumeOptions = (y: Argv) => reporting(y)
   .option('failed', { type: 'boolean', describe: 'Also retry what failed' })
   .option('force', { type: 'boolean', describe: 'Take over a run that another machine holds' });
 
-type Parsed<T> = T extends (y: Argv) => Argv<infer U> ? U : never;
+type Parsed<T> = (T extends (y: Argv) => Argv<infer U> ? U : never) & { readonly color?: boolean | undefined };
 /** What yargs makes of `orch run …`. */
 export type RunArgs = Parsed<typeof runOptions>;
 /** What yargs makes of `orch plan …`. */

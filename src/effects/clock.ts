@@ -3,7 +3,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Clock } from './effects.ts';
 
-const TICK_MS = 500;
+const TICK_MS = 250;
 // A gap between two ticks that is longer than this was not lived through: the loop was not running.
 const LONGEST_GAP_MS = 4 * TICK_MS;
 // setTimeout fires at once beyond 2^31-1.
@@ -25,8 +25,8 @@ export function createClock(monotonic: () => number = () => performance.now()): 
 
 /** In slices, because a timer that sleeps with the machine would fire late by the time that it slept. */
 async function waitUntil(at: number, signal?: AbortSignal): Promise<void> {
-  while (signal?.aborted !== true && Date.now() < at) {
-    await pause(Math.min(at - Date.now(), LONGEST_TIMER_MS), signal);
+  for (let left = at - Date.now(); left > 0; left = signal?.aborted === true ? 0 : at - Date.now()) {
+    await pause(Math.min(left, LONGEST_TIMER_MS), signal);
   }
 }
 

@@ -1,6 +1,6 @@
 // Small pieces of durable file work: a file that is whole or absent, and directories whose entries survive a power cut.
 import { randomBytes } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { errnoOf } from './journal-error.ts';
 
@@ -38,4 +38,19 @@ export async function syncDirectory(dir: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+/**
+ * Makes folders (0700), each in the one before, that may be there already; returns the last. `root` must exist: a run that
+ * was removed does not come back. (Node's own recursive mkdir never returns where a file system answers ENOENT to it.)
+ */
+export async function makeDirs(root: string, ...names: readonly string[]): Promise<string> {
+  let dir = root;
+  for (const name of names) {
+    dir = path.join(dir, name);
+    await mkdir(dir, { mode: 0o700 }).catch((error: unknown) => {
+      if (errnoOf(error) !== 'EEXIST') throw error;
+    });
+  }
+  return dir;
 }

@@ -2,7 +2,7 @@
 import { crc32 } from 'node:zlib';
 
 /** Longest line that is written or believed, in bytes with its LF: a longer one is a fault of the program or of the disk. */
-export const MAX_LINE_BYTES = 64 * 1024 * 1024;
+export const MAX_LINE_BYTES = 16 * 1024 * 1024;
 
 const PREFIX_BYTES = 9;
 const SPACE = 0x20;

@@ -1,16 +1,17 @@
 // Who may write a run: the epoch lock. `lock.<n>` is published whole by link(2); the highest n holds, and n is also the
 // number of the journal file that its holder writes, so that a robbed holder cannot reach its successor's. A lock is
-// released by emptying it: that needs no space, and the number stays taken. Nothing here ever waits for a time to pass.
+// released by emptying it: that needs no space, and the number stays taken. No lock ever expires.
 import { randomBytes } from 'node:crypto';
-import { link, readFile, readdir, rm, stat, truncate, unlink } from 'node:fs/promises';
+import { readFile, rm, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EXIT, OrchError } from '../errors.ts';
+import { crashPoint } from '../lib/crash-point.ts';
 import { writeSynced } from './durable.ts';
 import { errnoOf, messageOf } from './journal-error.ts';
+import { loadNumbers, lockFile, publishLock } from './lock-files.ts';
 import { loadIdentity, loadLiveness } from './process-identity.ts';
 import type { ProcessIdentity } from './process-identity.ts';
-import { segmentEpochs } from './segment.ts';
 
 /** The content of a lock file. */
 export interface Holder extends ProcessIdentity {
@@ -31,14 +32,7 @@ type Occupant =
   | { readonly kind: 'alive' | 'dead' | 'foreign'; readonly holder: Holder }
   | { readonly kind: 'unreadable'; readonly file: string };
 
-const LOCK_NAME = /^lock\.([1-9]\d{0,14})$/;
-const TEMPORARY_NAME = /^lock\.[0-9a-f]{12}\.tmp$/;
 const ROUNDS = 100;
-
-/** Path of an epoch's lock in a run's directory. */
-export function lockFile(dir: string, epoch: number): string {
-  return path.join(dir, `lock.${epoch}`);
-}
 
 /**
  * Takes the lock of a run's directory or throws at once: `run-locked` (exit 3) when its holder lives, or when that cannot
@@ -47,26 +41,29 @@ export function lockFile(dir: string, epoch: number): string {
 export async function acquire(options: { dir: string; force?: boolean }): Promise<RunLock> {
   const { dir, force = false } = options;
   const self = await loadIdentity();
-  const temporary = path.join(dir, `lock.${randomBytes(6).toString('hex')}.tmp`);
   try {
-    await writeSynced(temporary, `${JSON.stringify({ ...self, acquiredAt: Date.now() } satisfies Holder)}\n`);
     for (let round = 0; round < ROUNDS; round += 1) {
-      const epoch = await tryAcquire({ dir, force, self, temporary });
-      if (epoch !== null) return heldLock(dir, epoch);
+      const epoch = await tryAcquire({ dir, force, self });
+      if (epoch !== null) {
+        crashPoint('lock-taken');
+        return heldLock(dir, epoch);
+      }
       await delay(Math.random() * 5);
     }
   } catch (error) {
     throw error instanceof OrchError ? error : cannotLock(dir, error);
-  } finally {
-    await rm(temporary, { force: true }).catch(() => undefined);
   }
   throw cannotLock(dir, new Error('too many others are trying'));
 }
 
-/** Who holds a run now: a living process, or one that cannot be judged from here. null = nobody. */
+/**
+ * Who holds a run now: a living process, or one that cannot be judged from here. null = nobody. Throws `run-locked` for a
+ * lock that says nothing readable.
+ */
 export async function loadHolder(dir: string): Promise<Holder | null> {
   const { top } = await loadNumbers(dir);
   const occupant = await loadOccupant(dir, top, await loadIdentity());
+  if (occupant.kind === 'unreadable') throw foreign(dir, occupant);
   return occupant.kind === 'alive' || occupant.kind === 'foreign' ? occupant.holder : null;
 }
 
@@ -74,59 +71,33 @@ interface Try {
   readonly dir: string;
   readonly force: boolean;
   readonly self: ProcessIdentity;
-  readonly temporary: string;
 }
 
 /** null = another one moved at the same time: look again. */
-async function tryAcquire({ dir, force, self, temporary }: Try): Promise<number | null> {
+async function tryAcquire({ dir, force, self }: Try): Promise<number | null> {
   const { top, epochs } = await loadNumbers(dir);
   const occupant = await loadOccupant(dir, top, self);
   if (occupant.kind === 'alive') throw locked(dir, occupant.holder);
   if ((occupant.kind === 'foreign' || occupant.kind === 'unreadable') && !force) throw foreign(dir, occupant);
   const epoch = Math.max(top, epochs) + 1;
+  // A new file for each try: one that was given back may have been emptied by a holder that went late.
+  const content = path.join(dir, `lock.${randomBytes(6).toString('hex')}.tmp`);
   try {
-    await link(temporary, lockFile(dir, epoch));
-  } catch (error) {
-    if (errnoOf(error) === 'EEXIST') return null;
-    throw error;
+    await writeSynced(content, `${JSON.stringify({ ...self, acquiredAt: Date.now() } satisfies Holder)}\n`);
+    return (await publishLock({ dir, epoch, content })) ? epoch : null;
+  } finally {
+    await rm(content, { force: true }).catch(() => undefined);
   }
-  // The look that chose the number may be old: a lock below the highest one was never valid.
-  const after = await loadNumbers(dir);
-  if (after.top > epoch || after.epochs >= epoch) {
-    await unlink(lockFile(dir, epoch)).catch(ignoreMissing);
-    return null;
-  }
-  await removeOlder(dir, epoch, after.names);
-  return epoch;
-}
-
-/** Also how an old holder that still lives learns that it was robbed: its file is gone before the new one reads a line. */
-async function removeOlder(dir: string, epoch: number, names: readonly string[]): Promise<void> {
-  for (const name of names) {
-    const number = Number(LOCK_NAME.exec(name)?.[1] ?? epoch);
-    if (number < epoch || (TEMPORARY_NAME.test(name) && (await isAbandoned(path.join(dir, name))))) await unlink(path.join(dir, name)).catch(ignoreMissing);
-  }
-}
-
-/** Temporary files live for milliseconds; one that is a minute old belonged to a process that was killed. */
-async function isAbandoned(file: string): Promise<boolean> {
-  return await stat(file).then((found) => Math.abs(Date.now() - found.mtimeMs) > 60_000, () => false);
 }
 
 function heldLock(dir: string, epoch: number): RunLock {
   let released: Promise<void> | null = null;
   const release = (): Promise<void> => {
-    released ??= truncate(lockFile(dir, epoch)).catch(ignoreMissing);
+    // Where this fails, the end of the process releases as well.
+    released ??= truncate(lockFile(dir, epoch)).catch(() => undefined);
     return released;
   };
   return { epoch, release, [Symbol.asyncDispose]: release };
-}
-
-/** The highest lock and the highest journal segment of a directory; 0 = none. */
-async function loadNumbers(dir: string): Promise<{ top: number; epochs: number; names: readonly string[] }> {
-  const names = await readdir(dir);
-  const top = Math.max(0, ...names.map((name) => Number(LOCK_NAME.exec(name)?.[1] ?? 0)));
-  return { top, epochs: segmentEpochs(names).at(-1) ?? 0, names };
 }
 
 async function loadOccupant(dir: string, top: number, self: ProcessIdentity): Promise<Occupant> {
@@ -181,12 +152,8 @@ function cannotLock(dir: string, error: unknown): OrchError {
   return new OrchError({
     code: 'lock-failed',
     message: `${dir}: cannot be locked: ${messageOf(error)}`,
-    hint: 'the folder must be writable, on a file system with hard links',
+    hint: 'the folder must be writable, with room on its disk, on a file system that has hard links',
     exitCode: EXIT.stateNotWritable,
     cause: error,
   });
-}
-
-function ignoreMissing(error: unknown): void {
-  if (errnoOf(error) !== 'ENOENT') throw error;
 }

@@ -1,8 +1,12 @@
-// Reads the paths and modes of a git index file (versions 2 and 3, which is what this program has git write). Pure.
+// Reads the entries of a git index file (versions 2 and 3, which is what this program has git write), and fills in what
+// their files look like on a disk. Pure.
+import { createHash } from 'node:crypto';
 
 export interface IndexEntry {
   /** Bytes as `latin1`, so that no path is changed by decoding. */
   readonly path: string;
+  /** Where the entry begins in the file. */
+  readonly offset: number;
   /** As git stores it, e.g. 0o100644, 0o120000 (symbolic link), 0o160000 (submodule). */
   readonly mode: number;
   /** Object name in hexadecimal. */
@@ -29,6 +33,7 @@ export function indexEntries(bytes: Buffer, objectFormat: 'sha1' | 'sha256'): In
     if (end < 0) return null;
     entries.push({
       path: bytes.toString('latin1', name, end),
+      offset: at,
       mode: bytes.readUInt32BE(at + 24),
       object: bytes.toString('hex', at + FIXED_BYTES, at + FIXED_BYTES + hashBytes),
       stat: {
@@ -42,6 +47,34 @@ export function indexEntries(bytes: Buffer, objectFormat: 'sha1' | 'sha256'): In
   return entries;
 }
 
+/** What an index says of a file on a disk; numbers are cut to 32 bits, as git does. */
+export interface FileStat {
+  readonly ctimeNs: bigint;
+  readonly mtimeNs: bigint;
+  readonly dev: bigint;
+  readonly ino: bigint;
+  readonly uid: bigint;
+  readonly gid: bigint;
+  readonly size: bigint;
+}
+
+/** A copy of an index in which the entry at each offset describes the given file. */
+export function withStats(bytes: Buffer, objectFormat: 'sha1' | 'sha256', stats: ReadonlyMap<number, FileStat>): Buffer {
+  const copy = Buffer.from(bytes);
+  for (const [offset, stat] of stats) {
+    const words = [
+      stat.ctimeNs / BILLION, stat.ctimeNs % BILLION, stat.mtimeNs / BILLION, stat.mtimeNs % BILLION, stat.dev, stat.ino, null, stat.uid, stat.gid, stat.size,
+    ];
+    // The seventh is the mode, which is what was checked out.
+    words.forEach((word, index) => word !== null && copy.writeUInt32BE(Number(word & 0xffffffffn), offset + index * 4));
+  }
+  const end = copy.length - (objectFormat === 'sha256' ? 32 : 20);
+  createHash(objectFormat).update(copy.subarray(0, end)).digest().copy(copy, end);
+  return copy;
+}
+
+const BILLION = 1_000_000_000n;
+
 function nanoseconds(bytes: Buffer, at: number): bigint {
-  return BigInt(bytes.readUInt32BE(at)) * 1_000_000_000n + BigInt(bytes.readUInt32BE(at + 4));
+  return BigInt(bytes.readUInt32BE(at)) * BILLION + BigInt(bytes.readUInt32BE(at + 4));
 }

@@ -18,7 +18,8 @@ const HAS_HIDDEN = new RegExp(`[${HIDDEN_CLASS}]`, 'u');
 const HIDDEN = new RegExp(`[${HIDDEN_CLASS}]+`, 'gu');
 const BLANK = /[\t\n\v\f\r\u0085\u2028\u2029]/g;
 const LONE_SURROGATE = /\p{Cs}/u;
-const PLAIN_ASCII = /^[ -~]*$/;
+// One column and one code unit each, without asking: ASCII, the ellipsis, lines and blocks, Braille (spinners).
+const NARROW = /^[ -~\u2026\u2500-\u259F\u2800-\u28FF]*$/;
 
 /** With U+FFFD for each half of a pair that is alone. */
 function wellFormed(text: string): string {
@@ -39,7 +40,7 @@ export function safeText(text: string): string {
 
 /** Columns that a safe text takes on a terminal; colours take none. */
 export function textWidth(text: string): number {
-  return PLAIN_ASCII.test(text) ? text.length : stringWidth(text);
+  return NARROW.test(text) ? text.length : stringWidth(text);
 }
 
 const segmenter = new Intl.Segmenter();
@@ -53,7 +54,7 @@ export function cutToWidth(text: string, columns: number): string {
   const limit = columns * 8 + 32;
   const head = text.length > limit ? text.slice(0, limit).replace(/[\uD800-\uDBFF]$/, '') : text;
   if (head === text && textWidth(head) <= columns) return text;
-  if (PLAIN_ASCII.test(head)) return `${head.slice(0, columns - 1)}…`;
+  if (NARROW.test(head)) return `${head.slice(0, columns - 1)}…`;
   let kept = '';
   let width = 0;
   for (const { segment } of segmenter.segment(head)) {

@@ -1,6 +1,6 @@
 // What every phase is given: the plan, the effects, and where an attempt's files are. Types and small derivations only.
 import type { Adapter } from '../agents/adapter.ts';
-import type { Clock, Files, Processes, Repository, Workspace, Workspaces } from '../effects/effects.ts';
+import type { Clock, Files, Integrity, Processes, Repository, Sandbox, Workspace, Workspaces } from '../effects/effects.ts';
 import type { Plan, PlannedTask, TaskId } from '../plan/plan.ts';
 import type { Action, AgentOutput, FailureReason, PhaseDetail, PhaseResult, RetryClass } from '../run/events.ts';
 import type { Stop } from '../run/driver.ts';
@@ -11,22 +11,31 @@ export interface AttemptPaths {
   readonly dir: string;
   readonly prompt: string;
   readonly log: string;
+  /** How the agent ended, before anything is made of it. */
+  readonly ended: string;
   readonly result: string;
+  /** The git commands that the agent ran. */
+  readonly trace: string;
   /** `$ORCH_OUTPUT`. */
   readonly output: string;
 }
 
 export interface PhaseContext {
   readonly plan: Plan;
+  /** The folder of the run's records. */
+  readonly runDir: string;
   readonly repo: Repository;
   readonly clock: Clock;
   readonly files: Files;
   readonly processes: Processes;
   readonly workspaces: Workspaces;
+  readonly integrity: Integrity;
   readonly adapterOf: (agent: string) => Adapter;
   readonly attemptPaths: (task: TaskId, attempt: number) => AttemptPaths;
   /** The environment of a child: the allow-list of ours, and `set` over it. `pass` are further names to inherit. */
   readonly environment: (set: Readonly<Record<string, string>>, pass: readonly string[]) => Record<string, string>;
+  /** What the processes of an attempt may touch; null = all that the user may. */
+  readonly sandboxOf: (workspace: Workspace, paths: AttemptPaths) => Sandbox | null;
   readonly newId: () => string;
   readonly onOutput: (output: AgentOutput) => void;
 }
@@ -52,16 +61,24 @@ export function workspaceOf({ plan }: PhaseContext, { task, state, action }: Pic
 }
 
 /** The variables that every command of an attempt sees (spec §7). */
-export function attemptVariables(context: PhaseContext, { task, action }: Pick<Job, 'task' | 'action'>, start: string): Record<string, string> {
+export async function attemptVariables(context: PhaseContext, { task, action }: Pick<Job, 'task' | 'action'>, workspace: Workspace): Promise<Record<string, string>> {
   const paths = context.attemptPaths(task.id, action.attempt);
   return {
+    ...(await context.workspaces.variables(workspace)),
     ...task.env,
     ORCH_RUN_ID: context.plan.run,
+    ORCH_RUN_DIR: context.runDir,
     ORCH_TASK_ID: task.id,
     ORCH_ATTEMPT: String(action.attempt),
     ORCH_BRANCH: task.branch,
-    ORCH_BASE: start,
+    ORCH_BASE: workspace.start,
     ORCH_PROMPT_FILE: paths.prompt,
     ORCH_OUTPUT: paths.output,
   };
+}
+
+/** The sandbox of an attempt as part of a process, where there is one. */
+export function sandboxed(context: PhaseContext, workspace: Workspace, paths: AttemptPaths): { readonly sandbox?: Sandbox } {
+  const sandbox = context.sandboxOf(workspace, paths);
+  return sandbox === null ? {} : { sandbox };
 }

@@ -2,10 +2,11 @@
 // important line comes last, where the eye is. Pure: returns lines.
 import { EXIT } from '../errors.ts';
 import type { Palette } from '../lib/color.ts';
-import { formatUsd, plural } from '../lib/text.ts';
+import { formatUsd, listSome, plural } from '../lib/text.ts';
 import { safeText } from '../lib/terminal.ts';
 import { formatDuration, isoTime } from '../lib/time.ts';
 import type { Plan, PlannedTask } from '../plan/plan.ts';
+import { grownPlan } from '../run/grown.ts';
 import type { Instant, TaskOutcome } from '../run/events.ts';
 import type { RunState, TaskState } from '../run/state.ts';
 import { isStopped } from './status.ts';
@@ -30,19 +31,24 @@ const MOST_LISTED = 20;
 const RESCUE = 'refs/orch/rescue/';
 
 /** The summary of a run that has ended, for whatever reason, without line ends. */
-export function summaryLines(plan: Plan, state: RunState, options: SummaryOptions): string[] {
+export function summaryLines(frozen: Plan, state: RunState, options: SummaryOptions): string[] {
+  const plan = grownPlan(frozen, state);
   const entries: Entry[] = plan.tasks.flatMap((planned, index) => {
     const task = state.tasks[index];
     return task === undefined ? [] : [{ planned, task, outcome: task.now.at === 'settled' ? task.now.outcome : null }];
   });
   const delivered = entries.filter(({ outcome, task }) => outcome === 'completed' && task.delivery !== null && task.delivery.commits > 0);
   const missing = entries.filter(({ outcome }) => outcome !== 'completed').sort((a, b) => rank(a) - rank(b));
+  const isUntouched = ({ outcome, task }: Entry): boolean => task.startedAt === null && (outcome === null || outcome === 'cancelled');
+  const untouched = missing.filter(isUntouched);
+  const told = missing.filter((entry) => !isUntouched(entry)).map((entry) => missingLines(entry, options.palette));
   const failed = missing.filter(({ outcome }) => outcome !== null && isFailure(outcome));
   const next = nextLines(plan, state, { delivered, failed, palette: options.palette, now: options.now });
   const total = totalLine(plan, state, options);
   return [
     ...section('Delivered', delivered.map((entry) => [deliveredLine(entry, options.palette)]), { plan, palette: options.palette }),
-    ...section('Not completed', missing.map((entry) => missingLines(entry, options.palette)), { plan, palette: options.palette }),
+    ...section('Not completed', told, { plan, palette: options.palette }),
+    ...(untouched.length === 0 ? [] : ['', `${plural(untouched.length, 'task')} not started: ${listSome(untouched.map(({ planned }) => planned.id), 5)}`]),
     '',
     // Of a run that was stopped, what to type is worth more than what it came to.
     ...(isOver(state) ? [...next, total] : [total, ...next]),
@@ -85,13 +91,18 @@ function missingLines(entry: Entry, palette: Palette): string[] {
 }
 
 /** Where the log, the work and the worktree of a task that did not complete are. */
-function evidenceLines({ planned, task }: Entry): string[] {
+function evidenceLines({ planned, task, outcome }: Entry): string[] {
   const { delivery } = task;
   const hasWork = delivery !== null && delivery.filesChanged > 0;
+  const work = hasWork
+    ? [`      ${delivery.ref.startsWith(RESCUE) ? 'saved on' : 'work on '}  ${safeText(delivery.ref.replace(/^refs\/heads\//, ''))}  ${deliveryText(delivery)}`]
+    : [];
+  // There is nothing to look into in a task that was stopped: a resume goes on with it.
+  if (outcome === 'cancelled') return work;
   const commands = [...(task.log === null ? [] : [`orch logs ${planned.id}`]), ...(hasWork ? [`orch diff ${planned.id}`] : [])];
   return [
     ...(task.log === null ? [] : [`      log       ${safeText(task.log)}`]),
-    ...(hasWork ? [`      ${delivery.ref.startsWith(RESCUE) ? 'saved on' : 'work on '}  ${safeText(delivery.ref.replace(/^refs\/heads\//, ''))}  ${deliveryText(delivery)}`] : []),
+    ...work,
     ...(task.worktree === null ? [] : [`      worktree  ${safeText(task.worktree)}`]),
     ...(commands.length === 0 ? [] : [`      next      ${commands.join('  ·  ')}`]),
   ];
@@ -137,5 +148,5 @@ function totalLine(plan: Plan, state: RunState, { palette, now, since }: Summary
   const cost = state.costUsd > 0 ? `, ${formatUsd(state.costUsd)}` : '';
   const took = formatDuration(Math.max(0, (state.finishedAt ?? now) - since));
   const sign = counts.completed === plan.tasks.length ? palette.green('✓') : palette.red('✖');
-  return `${sign} ${palette.bold(plural(plan.tasks.length, 'task'))}: ${parts.length === 0 ? 'none' : parts.join(', ')} in ${took}${cost}  (run ${plan.run})`;
+  return `${sign} ${palette.bold(plan.run)}: ${[plural(plan.tasks.length, 'task'), ...parts].join(', ')} in ${took}${cost}`;
 }

@@ -4,6 +4,8 @@ import { createPalette } from '../lib/color.ts';
 import { safeText } from '../lib/terminal.ts';
 import type { Plan, TaskId } from '../plan/plan.ts';
 import type { Instant, RunEvent } from '../run/events.ts';
+import { grownPlan } from '../run/grown.ts';
+import { indexOfTask } from '../run/plan-index.ts';
 import type { RunState } from '../run/state.ts';
 import { fitLine } from './line.ts';
 import { progressView } from './progress.ts';
@@ -26,10 +28,10 @@ const FRAME_MS = 150;
 export function createTtyReporter(plan: Plan, output: Output): Reporter {
   const window = new Window(output);
   const palette = createPalette(output.color);
-  const indexes = new Map<TaskId, number>(plan.tasks.map((task, index) => [task.id, index]));
   const recent = new Map<TaskId, string>();
   const isSmall = plan.tasks.length <= SMALL_RUN;
-  let pending: string[] = [];
+  // Made into lines when they are painted: the window may have another size by then.
+  let pending: ((columns: number) => string[])[] = [];
   let left = 0;
   let list: TaskList | null = null;
   let state: RunState | null = null;
@@ -38,12 +40,14 @@ export function createTtyReporter(plan: Plan, output: Output): Reporter {
   let paintedAt: Instant = -Infinity;
   let frame = 0;
 
-  const addPermanent = (lines: readonly string[]): void => {
-    if (pending.length < MOST_PERMANENT) pending.push(...lines);
+  const addPermanent = (lines: (columns: number) => string[]): void => {
+    if (pending.length < MOST_PERMANENT) pending.push(lines);
     else left += 1;
   };
   const takePermanent = (): string[] => {
-    const lines = left === 0 ? pending : [...pending, moreLine(left, { columns: window.size().columns - 1, palette, run: plan.run })];
+    const columns = window.size().columns - 1;
+    const lines = pending.flatMap((toLines) => toLines(columns));
+    if (left > 0) lines.push(moreLine(left, { columns, palette, run: plan.run }));
     pending = [];
     left = 0;
     return lines;
@@ -57,19 +61,21 @@ export function createTtyReporter(plan: Plan, output: Output): Reporter {
   };
   const begin = (at: Instant, first: RunState): void => {
     since = at;
-    list = startTaskList(plan, window);
+    const { tasks } = grownPlan(plan, first);
+    list = startTaskList({ ...plan, tasks }, window);
     for (const [index, task] of first.tasks.entries()) {
-      const planned = plan.tasks[index];
+      const planned = tasks[index];
       if (planned !== undefined && task.now.at === 'settled') list.settle(planned.id, { outcome: task.now.outcome, message: whyText(task) });
     }
   };
   const settle = (event: Extract<RunEvent, { type: 'task-settled' }>, after: RunState): void => {
-    const index = indexes.get(event.task) ?? -1;
-    const planned = plan.tasks[index];
+    const grown = grownPlan(plan, after);
+    const index = indexOfTask(grown, event.task);
+    const planned = grown.tasks[index];
     const task = after.tasks[index];
     if (planned === undefined || task === undefined) return;
     list?.settle(event.task, { outcome: event.outcome, message: whyText(task) });
-    if (isSmall || isFailure(event.outcome)) addPermanent(terminalLines(planned, task, { columns: window.size().columns - 1, palette }));
+    if (isSmall || isFailure(event.outcome)) addPermanent((columns) => terminalLines(planned, task, { columns, palette }));
   };
 
   return {
@@ -85,7 +91,7 @@ export function createTtyReporter(plan: Plan, output: Output): Reporter {
       if (event.type === 'task-settled') settle(event, after);
       if (event.type === 'phase-finished' && isSmall) {
         for (const note of event.result.detail.notes ?? []) {
-          addPermanent([fitLine([{ text: `! ${event.task} ${safeText(note)}`, style: palette.yellow }], window.size().columns - 1)]);
+          addPermanent((columns) => [fitLine([{ text: `! ${event.task} ${safeText(note)}`, style: palette.yellow }], columns)]);
         }
       }
       if (event.type === 'run-cancelling') paint();
@@ -94,6 +100,12 @@ export function createTtyReporter(plan: Plan, output: Output): Reporter {
     onTick: (at) => {
       now = at;
       if (at - paintedAt >= FRAME_MS || at < paintedAt) paint();
+    },
+    suspend: () => window.close(takePermanent()),
+    resume: () => {
+      if (list === null) return;
+      window.open();
+      paint();
     },
     close: async () => {
       // The window first: whatever the list does afterwards, the terminal is in order.

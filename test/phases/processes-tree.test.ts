@@ -94,26 +94,26 @@ describe('innocent processes', () => {
     const innocent = spawn('sleep', ['60'], { detached: true, env: { ORCH_RUN_ID: rig.run, ORCH_NONCE: 'theirs' } });
     const pid = innocent.pid ?? 0;
     // A tree whose root had this very pid, earlier.
-    const reused = new ProcessTree({ table: { ...table, startOf: () => table.startOf(pid) - 1 }, rootPid: pid, markers: ['ORCH_NONCE=ours'] });
-    await reused.signal('SIGKILL');
+    const reused = new ProcessTree({ table, root: { pid, start: table.startOf(pid) - 1 }, markers: ['ORCH_NONCE=ours'] });
+    expect((await reused.signal('SIGKILL')).members).toEqual([]);
     expect(isAlive(pid)).toBe(true);
     // And the same tree without the trick does see it, or this test would prove nothing.
-    const real = new ProcessTree({ table, rootPid: pid, markers: ['ORCH_NONCE=ours'] });
+    const real = new ProcessTree({ table, root: { pid, start: table.startOf(pid) }, markers: ['ORCH_NONCE=ours'] });
     expect((await real.scan()).members.map((row) => row.pid)).toEqual([pid]);
     innocent.kill('SIGKILL');
     await once(innocent, 'exit');
   });
 });
 
-describe('reap', () => {
-  const leave = async (name: string, env: Record<string, string>): Promise<number> => {
-    const child = spawn('sh', ['-c', `setsid sh -c 'trap "" TERM; echo $$ > ${name}.tmp; mv ${name}.tmp ${name}; while :; do sleep 1; done' &`], { cwd: rig.dir, detached: true, stdio: 'ignore', env: { PATH: process.env['PATH'] ?? '', ...env } });
-    await once(child, 'exit');
-    return Number(await rig.appeared(name));
-  };
+async function leave(name: string, env: Record<string, string>, trap = ''): Promise<number> {
+  const child = spawn('sh', ['-c', `setsid sh -c '${trap} echo $$ > ${name}.tmp; mv ${name}.tmp ${name}; while :; do sleep 1; done' &`], { cwd: rig.dir, detached: true, stdio: 'ignore', env: { PATH: process.env['PATH'] ?? '', ...env } });
+  await once(child, 'exit');
+  return Number(await rig.appeared(name));
+}
 
+describe('reap', () => {
   it('stops what an earlier orch left of a run or of one task, and nothing else', async () => {
-    const one = await leave('one', { ORCH_RUN_ID: rig.run, ORCH_TASK_ID: 'one' });
+    const one = await leave('one', { ORCH_RUN_ID: rig.run, ORCH_TASK_ID: 'one' }, 'trap "" TERM;');
     const two = await leave('two', { ORCH_RUN_ID: rig.run, ORCH_TASK_ID: 'two' });
     const other = await leave('other', { ORCH_RUN_ID: `${rig.run}-2`, ORCH_TASK_ID: 'one' });
     expect(await processes.reap({ run: rig.run, task: 'one' })).toBeGreaterThanOrEqual(1);

@@ -98,24 +98,24 @@ describe('time', () => {
   });
 });
 
-describe('a program that cannot be started', () => {
-  const message = async (more: Parameters<ProcessRig['shell']>[1]): Promise<string> => {
-    const { exit } = await processes.run(rig.shell('', { args: [], ...more }));
-    return exit.kind === 'spawn-error' ? exit.message : `no spawn error: ${exit.kind}`;
-  };
+async function spawnMessage(more: Parameters<ProcessRig['shell']>[1]): Promise<string> {
+  const { exit } = await processes.run(rig.shell('', { args: [], ...more }));
+  return exit.kind === 'spawn-error' ? exit.message : `no spawn error: ${exit.kind}`;
+}
 
+describe('a program that cannot be started', () => {
   it('is named with the reason', async () => {
     writeFileSync(rig.at('plain'), 'echo');
     writeFileSync(rig.at('script'), '#!/no/such/interpreter\n', { mode: 0o755 });
     chmodSync(rig.at('script'), 0o755);
-    expect(await message({ command: 'no-such-program' })).toBe('program not found on PATH: no-such-program (ENOENT)');
-    expect(await message({ command: './missing' })).toBe(`program not found: ${rig.at('missing')} (ENOENT)`);
-    expect(await message({ command: rig.at('plain') })).toBe(`program is not executable: ${rig.at('plain')} (EACCES)`);
-    expect(await message({ command: rig.dir })).toBe(`program is not executable: ${rig.dir} (EACCES)`);
-    expect(await message({ command: './script' })).toBe(`cannot start ${rig.at('script')}: its interpreter /no/such/interpreter does not exist (ENOENT)`);
-    expect(await message({ cwd: rig.at('gone') })).toBe(`working directory does not exist: ${rig.at('gone')}`);
-    expect(await message({ cwd: rig.at('plain') })).toBe(`working directory is not a directory: ${rig.at('plain')}`);
-    expect(await message({ args: ['x'.repeat(200_000)] })).toBe('cannot start /bin/sh: its arguments and environment are too long (E2BIG)');
+    expect(await spawnMessage({ command: 'no-such-program' })).toBe('program not found on PATH: no-such-program (ENOENT)');
+    expect(await spawnMessage({ command: './missing' })).toBe(`program not found: ${rig.at('missing')} (ENOENT)`);
+    expect(await spawnMessage({ command: rig.at('plain') })).toBe(`program is not executable: ${rig.at('plain')} (EACCES)`);
+    expect(await spawnMessage({ command: rig.dir })).toBe(`program is not executable: ${rig.dir} (EACCES)`);
+    expect(await spawnMessage({ command: './script' })).toBe(`cannot start ${rig.at('script')}: its interpreter /no/such/interpreter does not exist (ENOENT)`);
+    expect(await spawnMessage({ cwd: rig.at('gone') })).toBe(`working directory does not exist: ${rig.at('gone')}`);
+    expect(await spawnMessage({ cwd: rig.at('plain') })).toBe(`working directory is not a directory: ${rig.at('plain')}`);
+    expect(await spawnMessage({ args: ['x'.repeat(200_000)] })).toBe('cannot start /bin/sh: its arguments and environment are too long (E2BIG)');
   });
 });
 
@@ -140,7 +140,7 @@ describe('the environment', () => {
     const { stdoutTail } = await processes.run(rig.shell('env', { env: { PATH: process.env['PATH'] ?? '', A: '1', ORCH_RUN_ID: rig.run } }));
     delete process.env['ORCH_TEST_AMBIENT'];
     const names = stdoutTail.trim().split('\n').map((line) => line.split('=')[0]).filter((name) => !['PWD', '_', 'SHLVL', 'OLDPWD'].includes(name ?? ''));
-    expect(names.sort()).toEqual(['A', 'ORCH_NONCE', 'ORCH_RUN_ID', 'PATH']);
+    expect(names.toSorted((a, b) => String(a).localeCompare(String(b)))).toEqual(['A', 'ORCH_NONCE', 'ORCH_RUN_ID', 'PATH']);
   });
 });
 

@@ -138,6 +138,16 @@ describe('an agent that uses git', () => {
     }
   });
 
+  it('has a file that is ignored delivered when that is all that it did', async () => {
+    const made = await rig.create('one');
+    writeFiles(made.path, { 'forced.log': 'forced\n' });
+    expect((await rig.collect(made)).changed).toEqual([]);
+    agentGit(made.path, 'add', '-f', 'forced.log');
+    expect((await rig.collect(made)).changed).toEqual(['forced.log']);
+    agentGit(made.path, 'rm', '-q', '--cached', 'forced.log');
+    expect((await rig.collect(made)).changed).toEqual([]);
+  });
+
   it('cannot hide edits: flags, a damaged, missing or locked index', async () => {
     const tricks: Record<string, (made: Workspace) => void> = {
       assume: (made) => agentGit(made.path, 'update-index', '--assume-unchanged', 'README.md'),

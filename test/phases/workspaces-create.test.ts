@@ -76,16 +76,42 @@ describe('a new workspace', () => {
     expect(rig.git('show', `${delivery.head}:a.crlf`)).toBe('one\ntwo\nthree');
   });
 
+  it('is the same whether git writes its files or, from the second of a commit on, orch does', async () => {
+    for (const objectFormat of ['sha1', 'sha256'] as const) {
+      const rig = await rigOn({ objectFormat });
+      const start = rig.repo.commit('All kinds', {
+        '.gitattributes': '*.crlf text eol=crlf\n', 'a.crlf': 'one\ntwo\n', empty: '', 'deep/er/still/x': 'x', 'deep/link': { link: 'er' }, 'deep/gone': { link: '/nowhere ✓' },
+        'big.bin': Buffer.alloc(200_000, 7), 'new\nline': 'n',
+      });
+      const made = await Promise.all(['a', 'b', 'c'].map((task) => rig.create(task, { starts: [start] })));
+      const seen = made.map(({ path: folder }) => walk(folder).filter((file) => file !== '.git').map((file) => {
+        const info = lstatSync(path.join(folder, file));
+        return [file, info.mode, info.isSymbolicLink() ? readlinkSync(path.join(folder, file)) : readFileSync(path.join(folder, file), 'latin1')];
+      }));
+      expect(seen[1]).toEqual(seen[0]);
+      expect(seen[2]).toEqual(seen[0]);
+      for (const each of made) {
+        // Does not refresh the index: what it says of the files must be true already.
+        expect(agentGit(each.path, 'diff-files', '--name-only')).toEqual({ code: 0, out: '' });
+        expect(agentGit(each.path, 'fsck', '--no-dangling').code).toBe(0);
+        expect((await rig.collect(each)).delivery.commits).toBe(0);
+      }
+    }
+  });
+
   it('leaves submodules empty and says so', async () => {
     const rig = await rigOn();
     const library = makeRepo({ name: 'library' });
     repos.push(library);
     rig.git('-c', 'protocol.file.allow=always', 'submodule', '--quiet', 'add', library.path, 'vendor/library');
     const start = rig.repo.commit('Submodule');
-    const made = await rig.create('one', { starts: [start] });
-    expect(made.notes.join()).toContain('vendor/library');
-    expect(walk(path.join(made.path, 'vendor'))).toEqual([]);
-    expect((await rig.collect(made)).delivery.commits).toBe(0);
+    for (const task of ['one', 'two', 'three']) {
+      const made = await rig.create(task, { starts: [start] });
+      expect(made.notes.join()).toContain('vendor/library');
+      expect(walk(path.join(made.path, 'vendor'))).toEqual([]);
+      expect(agentGit(made.path, 'status', '--porcelain')).toEqual({ code: 0, out: '' });
+      expect((await rig.collect(made)).delivery.commits).toBe(0);
+    }
   });
 
   it('refuses a name that cannot be a branch and a root inside the working tree', async () => {
@@ -186,6 +212,17 @@ describe('several starts', () => {
     const again = await rig.create('again', { starts });
     expect(again.start).toBe(made.start);
     expect((await rig.collect(made)).delivery).toMatchObject({ head: made.start, commits: 0 });
+  });
+
+  it('are merged into a commit with the date of the newest of them, so that it can be made again', async () => {
+    const rig = await rigOn();
+    const heads = await branches(rig, { a: { 'a.txt': 'a\n' }, b: { 'b.txt': 'b\n' } });
+    const [a, b] = Object.values(heads).map((head, index) => {
+      const date = `170000000${index} +0000`;
+      return runGit(rig.repo.path, ['commit-tree', `${head}^{tree}`, '-p', rig.head, '-m', 'old'], { GIT_COMMITTER_DATE: date, GIT_AUTHOR_DATE: date });
+    });
+    const made = await rig.create('both', { starts: [a ?? '', b ?? ''] });
+    expect(rig.git('log', '-1', '--format=%ct %at', made.start)).toBe('1700000001 1700000001');
   });
 
   it('of which one contains the others are that one', async () => {

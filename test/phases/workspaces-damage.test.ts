@@ -101,9 +101,19 @@ describe('an agent that damages its worktree', () => {
 
   it('moves its branch while it is collected: tried again on the new tip', async () => {
     const made = await rig.create('one');
-    writeFiles(made.path, { 'a.txt': 'a\n' });
-    const [collected] = await Promise.all([rig.collect(made), Promise.resolve().then(() => agentGit(made.path, 'commit', '-q', '--allow-empty', '-m', 'late'))]);
-    expect(rig.git('show', `${collected.delivery.head}:a.txt`)).toBe('a');
-    expect(rig.git('log', '--format=%s', BRANCH)).toContain('late');
+    agentGit(made.path, 'commit', '-q', '--allow-empty', '-m', 'late');
+    const late = runGit(made.path, ['rev-parse', 'HEAD']);
+    runGit(made.path, ['update-ref', BRANCH, rig.head]);
+    // A filter runs in the middle of the collection, after the branch was looked at.
+    const common = path.join(rig.repo.path, '.git');
+    const script = path.join(rig.repo.home, 'filter');
+    writeFiles(rig.repo.home, { filter: { executable: `#!/bin/sh\nenv -i PATH="$PATH" git --git-dir='${common}' update-ref ${BRANCH} ${late}\ncat\n` } });
+    rig.git('config', 'filter.late.clean', script);
+    before = checkoutState(rig.repo);
+    writeFiles(made.path, { 'a.txt': 'a\n', '.gitattributes': 'a.txt filter=late\n' });
+    const collected = await rig.collect(made);
+    expect(rig.git('rev-parse', `${collected.delivery.head}^`)).toBe(late);
+    expect(rig.git('show', `${BRANCH}:a.txt`)).toBe('a');
+    expect(collected).toMatchObject({ findings: [], delivery: { ref: BRANCH, commits: 2 } });
   });
 });

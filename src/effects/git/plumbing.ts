@@ -1,6 +1,6 @@
 // One function that runs git for plumbing: bytes in, bytes out, exit code as a value. Ordinary commands for people go
 // through client.ts. Never rejects because git said no; that is a result.
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { gitEnvironment, gitProgram } from './environment.ts';
 
 export interface GitCall {
@@ -43,44 +43,54 @@ const STDERR_KEPT = 16 * 1024;
 /** Runs git once. It is in a session of its own, so that Ctrl-C in a terminal does not break it in the middle of a write. */
 export function gitRaw(args: readonly string[], call: GitCall): Promise<GitOutput> {
   return new Promise((resolve) => {
-    const maxBytes = call.maxBytes ?? 256 * 1024 * 1024;
-    const chunks: Buffer[] = [];
-    let size = 0;
-    let stderr = '';
-    let problem: string | null = null;
-    const child = spawn(gitProgram(), args, {
-      cwd: call.cwd,
-      env: call.env ?? gitEnvironment(),
-      stdio: [call.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-      detached: true,
-      ...(call.signal === undefined ? {} : { signal: call.signal }),
-    });
-    child.on('error', (error) => {
-      problem = error.message;
+    const fail = (message: string): void => resolve({ code: -1, stdout: Buffer.alloc(0), stderr: message });
+    try {
+      const child = spawn(gitProgram(), args, {
+        cwd: call.cwd,
+        env: call.env ?? gitEnvironment(),
+        stdio: [call.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+        detached: true,
+        ...(call.signal === undefined ? {} : { signal: call.signal }),
+      });
       // A program that never started emits no 'close'.
-      if (child.pid === undefined) resolve({ code: -1, stdout: Buffer.alloc(0), stderr: problem });
-    });
-    child.stdout?.on('data', (chunk: Buffer) => {
-      size += chunk.length;
-      if (size <= maxBytes) chunks.push(chunk);
-      else if (problem === null) {
-        problem = `more than ${maxBytes} bytes of output`;
-        child.kill('SIGKILL');
-      }
-    });
-    child.stderr?.on('data', (chunk: Buffer) => {
-      stderr = (stderr + chunk.toString()).slice(-STDERR_KEPT);
-    });
-    child.on('close', (code, signal) => {
-      const text = [stderr.trim(), problem ?? (signal === null ? '' : `killed by ${signal}`)].filter((part) => part !== '').join('\n');
-      resolve({ code: problem === null ? (code ?? -1) : -1, stdout: Buffer.concat(chunks), stderr: text });
-    });
-    if (call.input !== undefined && child.stdin !== null) {
-      // A git that exits early closes the pipe; its exit code says why.
-      child.stdin.on('error', () => {});
-      child.stdin.end(call.input);
+      child.on('error', (error) => child.pid === undefined && fail(error.message));
+      follow(child, call, resolve);
+    } catch (error) {
+      // Some refusals of the operating system (no memory) are thrown instead of emitted.
+      fail(error instanceof Error ? error.message : String(error));
     }
   });
+}
+
+function follow(child: ChildProcess, call: GitCall, resolve: (output: GitOutput) => void): void {
+  const maxBytes = call.maxBytes ?? 256 * 1024 * 1024;
+  const chunks: Buffer[] = [];
+  let size = 0;
+  let stderr = '';
+  let problem: string | null = null;
+  child.on('error', (error) => {
+    problem = error.message;
+  });
+  child.stdout?.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    if (size <= maxBytes) chunks.push(chunk);
+    else if (problem === null) {
+      problem = `more than ${maxBytes} bytes of output`;
+      child.kill('SIGKILL');
+    }
+  });
+  child.stderr?.on('data', (chunk: Buffer) => {
+    stderr = (stderr + chunk.toString()).slice(-STDERR_KEPT);
+  });
+  child.on('close', (code, signal) => {
+    const text = [stderr.trim(), problem ?? (signal === null ? '' : `killed by ${signal}`)].filter((part) => part !== '').join('\n');
+    resolve({ code: problem === null ? (code ?? -1) : -1, stdout: Buffer.concat(chunks), stderr: text });
+  });
+  if (call.input !== undefined && child.stdin !== null) {
+    // A git that exits early closes the pipe; its exit code says why.
+    child.stdin.on('error', () => {});
+    child.stdin.end(call.input);
+  }
 }
 
 /** As `gitRaw`, for commands that must succeed: throws `GitFailure` otherwise. */

@@ -1,6 +1,7 @@
-// A log file that keeps the beginning and the end of what is written and never grows beyond that: a head in the file
-// itself, then two segments beside it that overwrite each other; `close` joins them. Writing never fails the writer: a
+// A log file that keeps the beginning and the end of what is written and never grows by more than that: a head in the file
+// itself, after what it held before, then two segments beside it that overwrite each other; `close` joins them. Writing never fails the writer: a
 // full disk cuts the log short.
+import { constants } from 'node:fs';
 import { open, mkdir, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -26,6 +27,8 @@ export class BoundedLog {
   #handle: FileHandle | null = null;
   /** -1 = the head; otherwise how many segments were begun before this one. */
   #segment = -1;
+  /** What the file held before: several processes of one attempt may share a log. */
+  #earlierBytes = 0;
   #usedBytes = 0;
   #totalBytes = 0;
   #isBroken = false;
@@ -76,7 +79,8 @@ export class BoundedLog {
 
   async #begin(): Promise<void> {
     await mkdir(path.dirname(this.#file), { recursive: true });
-    this.#handle = await open(this.#file, 'w');
+    this.#handle = await open(this.#file, constants.O_RDWR | constants.O_CREAT);
+    this.#earlierBytes = (await this.#handle.stat()).size;
   }
 
   async #append(chunk: Buffer): Promise<void> {
@@ -87,7 +91,7 @@ export class BoundedLog {
         continue;
       }
       const part = chunk.subarray(from, from + limit - this.#usedBytes);
-      const { bytesWritten } = (await this.#handle?.write(part, 0, part.length, this.#usedBytes)) ?? { bytesWritten: part.length };
+      const { bytesWritten } = (await this.#handle?.write(part, 0, part.length, this.#usedBytes + (this.#segment < 0 ? this.#earlierBytes : 0))) ?? { bytesWritten: part.length };
       from += bytesWritten;
       this.#usedBytes += bytesWritten;
       this.#totalBytes += bytesWritten;
@@ -115,7 +119,7 @@ export class BoundedLog {
     const cutBytes = this.#totalBytes - headBytes - keptBytes;
     const target = await open(this.#file, 'r+');
     try {
-      let at = headBytes;
+      let at = this.#earlierBytes + headBytes;
       if (cutBytes > 0) {
         const note = Buffer.from(`\n[orch: ${cutBytes} bytes of output are left out here]\n`);
         at += (await target.write(note, 0, note.length, at)).bytesWritten;

@@ -19,6 +19,22 @@ export function cwdProblem(cwd: string): string | null {
   }
 }
 
+// Three pipes of two ends, and two that tell about the exec; some more for whoever opens files meanwhile.
+const DESCRIPTORS_FOR_A_SPAWN = 12;
+
+/** Why there are not enough file descriptors to start a process, or null: execa does not survive that. */
+export function descriptorProblem(command: string): string | null {
+  const opened: number[] = [];
+  try {
+    while (opened.length < DESCRIPTORS_FOR_A_SPAWN) opened.push(openSync('/dev/null', 'r'));
+    return null;
+  } catch (error) {
+    return explainSpawnError({ command, cwd: '/', env: {} }, codeOf(error), 'no file descriptors');
+  } finally {
+    for (const fd of opened) closeSync(fd);
+  }
+}
+
 /** One line for `Exit.message`: what could not be started and why, with the system's code in parentheses at the end. */
 export function explainSpawnError(spec: Pick<ProcessSpec, 'command' | 'cwd' | 'env'>, code: string, fallback: string): string {
   const { command } = spec;

@@ -1,0 +1,17 @@
+// The agent programs that orch knows. A new one is a file beside this and a line here.
+import { EXIT, OrchError } from '../errors.ts';
+import type { Adapter } from './adapter.ts';
+import { claude } from './claude.ts';
+import { command } from './command.ts';
+
+const ADAPTERS: ReadonlyMap<string, Adapter> = new Map([claude, command].map((adapter) => [adapter.name, adapter]));
+
+/** Names that `AgentSpec.adapter` may have. */
+export const knownAdapters: readonly string[] = [...ADAPTERS.keys()];
+
+/** The adapter of that name; an OrchError for one that does not exist. */
+export function adapterFor(name: string): Adapter {
+  const adapter = ADAPTERS.get(name);
+  if (adapter !== undefined) return adapter;
+  throw new OrchError({ code: 'unknown-adapter', message: `unknown agent adapter: ${name}`, hint: `known are ${knownAdapters.join(', ')}`, exitCode: EXIT.usage });
+}

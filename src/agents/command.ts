@@ -1,0 +1,51 @@
+// The adapter of any other program: the prompt by standard input, as last argument or as a file; success is exit code 0,
+// or what a claude-compatible stream says.
+import { EXIT, OrchError, unreachable } from '../errors.ts';
+import type { Adapter, Launch, LaunchRequest } from './adapter.ts';
+import { StreamJson } from './stream-json.ts';
+import { streamVerdict, textVerdict } from './verdict.ts';
+
+// One argument may have 128 KiB on Linux, and less is left of it than one would think.
+const LONGEST_ARGUMENT_BYTES = 100 * 1024;
+
+export const command: Adapter = {
+  name: 'command',
+  provider: 'command',
+  capabilities: { model: false, maxTurns: false, permissionMode: false, allowedTools: false, budget: false, resume: false, cost: false },
+  passEnv: [],
+  launch,
+  read(spec) {
+    const stream = spec.output === 'claude-stream-json' ? new StreamJson() : null;
+    return {
+      line: (text, from) => (stream !== null && from === 'stdout' ? stream.line(text) : text.trim() === '' ? null : text),
+      verdict: (end) => (stream === null ? textVerdict(end) : streamVerdict(stream, end)),
+    };
+  },
+  resumeCommand: () => null,
+};
+
+/** Throws an OrchError for a prompt that does not fit into an argument. */
+function launch({ spec, work, prompt, promptFile }: LaunchRequest): Launch {
+  const [program, ...leading] = spec.command;
+  if (program === undefined) throw new OrchError({ code: 'agent-command', message: `agent ${spec.name} has no command`, exitCode: EXIT.usage });
+  const args = [...leading, ...spec.args, ...work.args];
+  const env = { ...spec.env };
+  switch (spec.prompt) {
+    case 'stdin':
+      return { command: program, args, env, stdin: prompt };
+    case 'file':
+      return { command: program, args: [...args, promptFile], env, stdin: null };
+    case 'arg':
+      if (Buffer.byteLength(prompt) > LONGEST_ARGUMENT_BYTES) {
+        throw new OrchError({
+          code: 'prompt-too-long',
+          message: `the prompt for agent ${spec.name} has ${Buffer.byteLength(prompt)} bytes, too many for an argument`,
+          hint: 'give it on standard input (prompt: stdin) or as a file (prompt: file)',
+          exitCode: EXIT.usage,
+        });
+      }
+      return { command: program, args: [...args, prompt], env, stdin: null };
+    default:
+      return unreachable(spec.prompt);
+  }
+}

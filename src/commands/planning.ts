@@ -1,0 +1,166 @@
+// From the words of a command line to a frozen plan: reads the manifest, the configuration, the base and the prompt
+// files, and reports everything that is wrong with them before anything is created.
+import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { adapterFor } from '../agents/adapters.ts';
+import { loadConfig, type Config } from '../config/load.ts';
+import { resolveSettings } from '../config/resolve.ts';
+import type { Repository } from '../effects/effects.ts';
+import { branchTip } from '../effects/git/inspect.ts';
+import { defaultWorktreesRoot, dirtySummary, openRepository, repositoryFolder, resolveBase } from '../effects/git/repository.ts';
+import { EXIT, OrchError } from '../errors.ts';
+import { freeRunId } from '../journal/store.ts';
+import { plural } from '../lib/text.ts';
+import { formatDiagnostics, type Diagnostic } from '../manifest/diagnostic.ts';
+import { MAX_BYTES } from '../manifest/document.ts';
+import { parseManifest, type Manifest } from '../manifest/parse.ts';
+import { manifestOfPrompts } from '../manifest/prompts.ts';
+import { MAX_ITEMS_TEXT } from '../manifest/limits.ts';
+import { buildPlan, contextInputsOf, promptFilesOf } from '../plan/build.ts';
+import { listInputsOf, type PlanInputs } from '../plan/inputs.ts';
+import type { Plan } from '../plan/plan.ts';
+import { runId } from '../plan/run-id.ts';
+import { createInputReader } from './inputs.ts';
+import type { RunArgs } from './main.ts';
+import { loadPlanText, requirePlanFile } from './plan-file.ts';
+
+export type PlanningArgs = Partial<Pick<RunArgs, 'what' | 'max-parallel' | 'timeout' | 'agent' | 'model' | 'base' | 'only' | 'skip' | 'fail-fast' | 'max-wait' | 'run-id' | 'allow-moved-base'>>;
+
+export interface Planned {
+  readonly repo: Repository;
+  readonly plan: Plan;
+  /** null when the tasks came from the command line. */
+  readonly manifestText: string | null;
+  readonly warnings: readonly string[];
+}
+
+/** Makes the plan. Throws OrchError: 2 for bad input, 3 for no usable repository, 4 when nothing is selected. */
+export async function requirePlan(args: PlanningArgs): Promise<Planned> {
+  const cwd = process.cwd();
+  const frozen = await loadPlanText(args.what ?? []);
+  if (frozen !== null) return await requirePlanFile(frozen, { ...args, runId: args['run-id'] === undefined ? null : requireRunId(args['run-id']) });
+  const { text, manifest } = await requireManifest(args.what ?? []);
+  const repo = await openRepository(cwd);
+  const config = await loadConfig({ cwd, topLevel: repo.topLevel, flags: flagsOf(args), env: process.env });
+  const settings = requireSettings(config, manifest);
+  const { ref, sha } = await resolveBase(repo, settings.base === 'HEAD' ? null : settings.base);
+  const name = args['run-id'] ?? runId(settings.name, utcParts(new Date()));
+  const run = args['run-id'] === undefined ? await freeRunId(repo.commonDir, name) : requireRunId(name);
+  const reader = createInputReader(repo, sha, settings.passEnv);
+  const lists = listInputsOf(manifest.tasks, manifest.source, MAX_ITEMS_TEXT);
+  const inputs: PlanInputs = { tree: lists.needsTree ? [...(await reader.tree()).keys()] : null, texts: await reader.read(lists.requests) };
+  const listed = {
+    manifest, settings, run, inputs,
+    base: { ref, sha, branch: (await branchTip(repo, ref)) === null ? null : ref },
+    select: { only: args.only ?? [], skip: args.skip ?? [] },
+    repo: { root: repositoryFolder(repo), name: path.basename(defaultWorktreesRoot(repo), '.orch') },
+    capabilities: (adapter: string) => adapterFor(adapter).capabilities,
+  };
+  const request = { ...listed, inputs: { ...inputs, texts: new Map([...inputs.texts, ...(await reader.read(contextInputsOf(listed)))]) } };
+  const folder = manifest.file === null || manifest.file === '-' ? cwd : path.dirname(path.resolve(manifest.file));
+  const files = await readPromptFiles(promptFilesOf(request).map((file) => file.name), folder);
+  const built = buildPlan({ ...request, files });
+  if (!built.ok && built.nothing) {
+    throw new OrchError({ code: 'nothing-selected', message: ['no task is selected', ...built.warnings].join('\n'), hint: 'look at --only and --skip; orch plan lists the ids', exitCode: EXIT.nothingSelected });
+  }
+  if (!built.ok) throw badInput(built.diagnostics);
+  return { repo, plan: built.plan, manifestText: text, warnings: [...built.warnings, ...(await baseWarnings(repo))] };
+}
+
+/** Shown with every plan: what a person might believe to be part of the base, and is not. */
+async function baseWarnings(repo: Repository): Promise<string[]> {
+  const { changed, untracked } = await dirtySummary(repo);
+  if (changed + untracked === 0) return [];
+  const what = [changed > 0 ? plural(changed, 'uncommitted change') : '', untracked > 0 ? plural(untracked, 'untracked file') : ''].filter((part) => part !== '');
+  return [`your checkout has ${what.join(' and ')}: not part of the base, tasks will not see ${changed + untracked === 1 ? 'it' : 'them'}`];
+}
+
+function badInput(diagnostics: readonly Diagnostic[]): OrchError {
+  return new OrchError({ code: 'bad-input', message: formatDiagnostics(diagnostics), exitCode: EXIT.usage });
+}
+
+/** What the words mean: a file, `-`, or prompts. */
+async function requireManifest(words: readonly string[]): Promise<{ text: string | null; manifest: Manifest }> {
+  const [first = 'tasks.yml', ...more] = words;
+  const kinds = await Promise.all([first, ...more].map(kindOf));
+  if (kinds.length === 1 && (kinds[0] !== 'prompt' || words.length === 0)) {
+    const isStdin = kinds[0] === 'stdin';
+    const text = isStdin ? await readStdin() : await requireText(first);
+    return { text, manifest: requireParsed(parseManifest(text, { file: isStdin ? '-' : first })) };
+  }
+  const file = [first, ...more].find((_, i) => kinds[i] !== 'prompt');
+  if (file !== undefined) {
+    throw new OrchError({ code: 'usage', message: `${file} is a manifest, and there is more than one argument`, hint: 'give one manifest, or only prompts', exitCode: EXIT.usage });
+  }
+  return { text: null, manifest: requireParsed(manifestOfPrompts(words)) };
+}
+
+/** A word that looks like a manifest is one, so that a misspelt name is an error and not a prompt. */
+async function kindOf(word: string): Promise<'stdin' | 'file' | 'prompt'> {
+  if (word === '/dev/stdin') return 'stdin';
+  if (/^\S+\.(ya?ml|json)$/i.test(word)) return 'file';
+  return await stat(word).then((found) => (found.isFile() ? 'file' : 'prompt'), () => 'prompt');
+}
+
+function requireParsed(parsed: ReturnType<typeof parseManifest>): Manifest {
+  if (!parsed.ok) throw badInput(parsed.diagnostics);
+  return parsed.manifest;
+}
+
+async function requireText(file: string): Promise<string> {
+  try {
+    if ((await stat(file)).size > MAX_BYTES) throw new OrchError({ code: 'manifest-size', message: `${file} is larger than 5 MB`, hint: 'move long prompts into files (`prompt-file`)', exitCode: EXIT.usage });
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (error instanceof OrchError) throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT') throw new OrchError({ code: 'manifest', message: `${file} cannot be read (${code ?? String(error)})`, exitCode: EXIT.usage });
+    throw new OrchError({
+      code: 'no-manifest', message: `there is no ${file} here`, exitCode: EXIT.usage,
+      hint: file === 'tasks.yml' ? 'orch init writes a first one; orch run "a prompt" needs none' : 'orch run takes a manifest, - for stdin, or prompts',
+    });
+  }
+}
+
+async function readStdin(): Promise<string> {
+  if (process.stdin.isTTY) throw new OrchError({ code: 'usage', message: '- reads the manifest from stdin, and stdin is a terminal', hint: 'orch run - < tasks.yml', exitCode: EXIT.usage });
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MAX_BYTES) throw new OrchError({ code: 'manifest-size', message: 'stdin is larger than 5 MB', exitCode: EXIT.usage });
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+async function readPromptFiles(names: readonly string[], folder: string): Promise<Map<string, string>> {
+  const texts = await Promise.all(names.map(async (name) => await readFile(path.resolve(folder, name), 'utf8').catch(() => null)));
+  return new Map(names.flatMap((name, i) => (texts[i] == null ? [] : [[name, texts[i]] as const])));
+}
+
+function requireSettings(config: Config, manifest: Manifest): Extract<ReturnType<typeof resolveSettings>, { ok: true }>['settings'] {
+  const resolved = resolveSettings(config, manifest);
+  if (!resolved.ok) throw badInput(resolved.diagnostics);
+  return resolved.settings;
+}
+
+function requireRunId(name: string): string {
+  if (/^[a-z0-9][a-z0-9._-]{0,63}$/.test(name) && !/\.\.|\.$|\.lock$/.test(name)) return name;
+  throw new OrchError({ code: 'run-id', message: `--run-id ${JSON.stringify(name)}: not a run id`, hint: 'lower-case letters, digits, . _ - and at most 64 of them', exitCode: EXIT.usage });
+}
+
+/** The flags of planning as settings. */
+export function flagsOf(args: PlanningArgs): Parameters<typeof loadConfig>[0]['flags'] {
+  return {
+    maxParallel: args['max-parallel'], timeout: args.timeout, agent: args.agent, model: args.model, base: args.base,
+    failFast: args['fail-fast'], maxWait: args['max-wait'],
+  };
+}
+
+function utcParts(date: Date): Parameters<typeof runId>[1] {
+  return {
+    year: date.getUTCFullYear(), month: date.getUTCMonth() + 1, day: date.getUTCDate(),
+    hour: date.getUTCHours(), minute: date.getUTCMinutes(), second: date.getUTCSeconds(),
+  };
+}

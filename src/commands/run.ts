@@ -1,0 +1,32 @@
+// `orch run`: plan, check what can be checked beforehand, run.
+import { EXIT } from '../errors.ts';
+import type { RunArgs } from './main.ts';
+import { printPlan } from './plan.ts';
+import { requirePlan } from './planning.ts';
+import { preflight } from './preflight.ts';
+import { createReporting, printSummary, requireReporters } from './reporting.ts';
+import { drive } from './drive.ts';
+import { startRun } from './session.ts';
+import { note } from './terminal.ts';
+import { unfinishedRun } from './unfinished.ts';
+
+/** Runs a manifest or prompts; returns the run's exit code. */
+export async function runCommand(args: Partial<RunArgs>): Promise<number> {
+  const wanted = requireReporters(args);
+  const planned = await requirePlan(args);
+  if (args['dry-run'] === true) {
+    await printPlan(planned, args);
+    return EXIT.ok;
+  }
+  const { repo, plan, manifestText, warnings } = planned;
+  const earlier = await unfinishedRun(planned, args.yes !== true);
+  if (earlier !== null) {
+    const { resumeCommand } = await import('./resume.ts');
+    return await resumeCommand({ run: earlier, failed: false, force: false, reporter: args.reporter, json: args.json, color: args.color });
+  }
+  await preflight(repo, plan);
+  for (const warning of warnings) note(`note: ${warning}`);
+  const end = await drive((hooks) => startRun({ repo, plan, manifestText, ...hooks }), (frozen) => createReporting(wanted, frozen, args.color));
+  printSummary(end, args.color);
+  return end.exitCode;
+}

@@ -1,0 +1,16 @@
+import { defineConfig } from 'vitest/config';
+
+// Real agent programs against fake providers: `npm run test:clients`. One file at a time, for a client takes 200 MB.
+export default defineConfig({
+  root: new URL('../..', import.meta.url).pathname,
+  test: {
+    include: ['test/clients/**/*.test.ts'],
+    globalSetup: ['test/clients/global-setup.ts'],
+    setupFiles: ['test/support/setup.ts'],
+    pool: 'forks',
+    fileParallelism: false,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    reporters: ['default'],
+  },
+});

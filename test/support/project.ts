@@ -1,0 +1,109 @@
+// A repository with orch's configuration for end-to-end tests: an agent that does what its prompt says, and assertions
+// about what a run may leave behind.
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect } from 'vitest';
+import type { StatusDocument, TaskDocument } from '../../src/reporters/status.ts';
+import { orch, startOrch, type Ended, type Running } from './orch.ts';
+import { checkoutState, makeRepo, type TestRepo } from './repo.ts';
+
+export const AGENT = path.join(import.meta.dirname, 'scripted-agent.mjs');
+
+export interface Project extends TestRepo {
+  /** Writes tasks.yml beside the repository (so that it does not dirty it) and returns its path. */
+  manifest(text: string): string;
+  run(args: readonly string[], options?: { env?: Record<string, string>; stdin?: string }): Promise<Ended>;
+  start(args: readonly string[], options?: { env?: Record<string, string> }): Running;
+  status(run?: string): Promise<StatusDocument>;
+  task(id: string): Promise<TaskDocument>;
+  /** Everything that a run could leave: runs, branches, worktrees, other folders beside the repository. */
+  traces(): string[];
+}
+
+export interface ProjectOptions extends NonNullable<Parameters<typeof makeRepo>[0]> {
+  /** More of .orchestrator.yml, which is committed. */
+  readonly config?: Record<string, unknown>;
+}
+
+export function makeProject(options: ProjectOptions = {}): Project {
+  const { config, ...repoOptions } = options;
+  const repo = makeRepo(repoOptions);
+  const agents = { mine: { command: [process.execPath, AGENT], prompt: 'stdin', output: 'text' } };
+  if (repoOptions.commits !== 0 && repoOptions.bare !== true) repo.commit('Configure', { '.orchestrator.yml': JSON.stringify({ agent: 'mine', grace: '1s', agents, ...config }, null, 2) });
+  const folder = path.join(repo.home, 'manifests');
+  mkdirSync(folder);
+  let count = 0;
+  const at = (cwd: { env?: Record<string, string>; stdin?: string } = {}) => ({ cwd: repo.path, ...cwd });
+  const project: Project = {
+    ...repo,
+    manifest(text) {
+      count += 1;
+      const file = path.join(folder, `tasks${count}.yml`);
+      writeFileSync(file, text);
+      return file;
+    },
+    run: async (args, more) => await orch(args, at(more)),
+    start: (args, more) => startOrch(args, at(more)),
+    async status(run) {
+      const ended = await orch(['status', ...(run === undefined ? [] : [run]), '--json'], at());
+      if (ended.code !== 0) throw new Error(ended.stderr);
+      return JSON.parse(ended.stdout) as StatusDocument;
+    },
+    async task(id) {
+      const found = (await project.status()).tasks.find((task) => task.id === id);
+      if (found === undefined) throw new Error(`no task ${id}`);
+      return found;
+    },
+    traces() {
+      const common = repo.git('rev-parse', '--path-format=absolute', '--git-common-dir');
+      const list = (dir: string): string[] => (existsSync(dir) ? readdirSync(dir) : []);
+      return [
+        ...repo.git('for-each-ref', '--format=%(refname)', 'refs/heads/orch', 'refs/orch').split('\n').filter((ref) => ref !== ''),
+        ...list(path.join(common, 'orch', 'runs')), ...list(path.join(common, 'worktrees')),
+        ...list(repo.home).filter((name) => name.endsWith('.orch')),
+      ];
+    },
+  };
+  return project;
+}
+
+/** Runs something and asserts that it left nothing at all, and the checkout as it was. */
+export async function leavesNothing(project: Project, act: () => Promise<Ended>): Promise<Ended> {
+  const before = project.traces();
+  const checkout = checkoutState(project);
+  const ended = await act();
+  expect(project.traces()).toEqual(before);
+  expect(checkoutState(project)).toEqual(checkout);
+  return ended;
+}
+
+/**
+ * Living processes that belong to a project's agents, by command line, environment or working directory: in a pid
+ * namespace the numbers that they know themselves by mean nothing out here. Linux only; elsewhere nothing is found.
+ */
+export function agentsOf(project: Pick<Project, 'home'>): string[] {
+  const mark = path.basename(project.home);
+  const pids = existsSync('/proc/self') ? readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid) : [];
+  return pids.flatMap((pid) => {
+    const [command, environment] = [read(`/proc/${pid}/cmdline`), read(`/proc/${pid}/environ`)];
+    const isAgent = environment.includes('ORCH_NONCE=') || command.includes('signals/');
+    const isZombie = /^\d+ \(.*\) Z/s.test(read(`/proc/${pid}/stat`));
+    return isAgent && !isZombie && [command, environment, cwdOf(pid)].some((text) => text.includes(mark)) ? [`${pid} ${command.replaceAll('\0', ' ')}`] : [];
+  });
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+function cwdOf(pid: string): string {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return '';
+  }
+}
