@@ -29,7 +29,7 @@ export interface Lander {
 export function createLander(repo: Repository, options: { run: RunId; target: string }): Lander {
   const target = `refs/heads/${options.target}`;
   const waiting = `orch/${options.run}/merged`;
-  const refs = createRefs(repo, `orch: merge of ${options.run}`);
+  const refs = createRefs(repo, { message: `orch: merge of ${options.run}` });
   const call: GitCall = { cwd: repo.commonDir, env: { ...gitEnvironment(), GIT_DIR: repo.commonDir } };
   const isAncestor = async (of: Sha, ancestor: Sha): Promise<boolean> => (await gitRaw(['merge-base', '--is-ancestor', ancestor, of], call)).code === 0;
 
