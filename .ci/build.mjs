@@ -1,5 +1,6 @@
 // Builds dist/: one bundle with a lazy chunk per command (start-up is 3 times faster than from node_modules), the types
-// of the programmatic API, and the JSON Schema of the manifest. Called by npm run build, npm start and npm test.
+// of the programmatic API, the JSON Schema of the manifest and, within the bundle, the page of reports. Called by npm run
+// build, npm start and npm test.
 import { build } from 'esbuild';
 import { chmod, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
@@ -8,6 +9,24 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const dist = path.join(root, 'dist');
 const { version } = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8'));
+
+/** The page of `orch report`: one classic script and one style sheet, which the report writes inline. */
+export async function buildViewer() {
+  const { outputFiles } = await build({
+    absWorkingDir: root,
+    entryPoints: { script: 'src/reporters/html/viewer/main.ts', style: 'src/reporters/html/viewer/viewer.css' },
+    outdir: 'dist',
+    write: false,
+    bundle: true,
+    format: 'iife',
+    platform: 'browser',
+    target: ['es2020', 'safari16', 'chrome100', 'firefox100'],
+    minify: true,
+    logLevel: 'warning',
+  });
+  const textOf = (name) => outputFiles.find((file) => path.basename(file.path) === name).text.trimEnd();
+  return { script: textOf('script.js'), style: textOf('style.css') };
+}
 
 export async function buildAll() {
   await rm(dist, { recursive: true, force: true });
@@ -28,7 +47,7 @@ export async function buildAll() {
     minifySyntax: true,
     minifyWhitespace: true,
     keepNames: true,
-    define: { __ORCH_VERSION__: JSON.stringify(version) },
+    define: { __ORCH_VERSION__: JSON.stringify(version), __ORCH_VIEWER__: JSON.stringify(await buildViewer()) },
     logLevel: 'warning',
   });
   await chmod(path.join(dist, 'cli.js'), 0o755);

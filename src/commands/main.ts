@@ -55,6 +55,11 @@ export async function main(argv: readonly string[]): Promise<number> {
       run(async (args) => await (await import('./clean.ts')).cleanCommand(args)))
     .command('runs', 'Every run of this repository', (y) => y.option('json', { type: 'boolean' }),
       run(async (args) => await (await import('./runs.ts')).runsCommand(args)))
+    .command('report [run]', 'A run as a page to review, Markdown, JUnit or JSON', (y) => y
+      .positional('run', { type: 'string', describe: 'Default: the newest run' })
+      .option('format', { type: 'string', default: 'html', describe: 'html, md, junit or json' })
+      .option('output', { alias: 'o', type: 'string', describe: 'Write to a file' }),
+      run(async (args) => await (await import('./report.ts')).reportCommand(args)))
     .command('init', 'Write .orchestrator.yml and a first tasks.yml', (y) => y
       .option('template', { type: 'string', default: 'basic', describe: 'Which of the templates' })
       .option('list', { type: 'boolean', describe: 'List the templates' }),
@@ -72,9 +77,9 @@ export async function main(argv: readonly string[]): Promise<number> {
 const planning = <T>(y: Argv<T>) => y
   .positional('what', { type: 'string', array: true, describe: 'A manifest, -, or prompts' })
   .option('max-parallel', { alias: 'j', type: 'string', describe: 'Agents at once' })
-  .option('timeout', { type: 'string', describe: 'For each task without its own: 90s, 20m, 1h30m' })
-  .option('agent', { type: 'string', describe: 'For each task without its own' })
-  .option('model', { type: 'string', describe: 'For each task without its own' })
+  .option('timeout', { type: 'string', describe: 'For every task: 90s, 20m, 1h30m' })
+  .option('agent', { type: 'string', describe: 'For every task' })
+  .option('model', { type: 'string', describe: 'For every task' })
   .option('base', { type: 'string', describe: 'Commit or branch that worktrees start from; default HEAD' })
   .option('only', { type: 'string', array: true, describe: 'Only tasks whose id matches this glob, and what they need' })
   .option('skip', { type: 'string', array: true, describe: 'Not the tasks whose id matches this glob, nor what needs them' })
@@ -83,7 +88,7 @@ const planning = <T>(y: Argv<T>) => y
   .option('run-id', { type: 'string', describe: 'The id of the run; default <name>-<date>-<time>' });
 
 const reporting = <T>(y: Argv<T>) => y
-  .option('reporter', { type: 'string', array: true, describe: 'tty, plain or json, each optionally =file' })
+  .option('reporter', { type: 'string', array: true, describe: 'tty, plain, json, github or junit=FILE; plain and json take =FILE, too' })
   .option('json', { type: 'boolean', describe: 'Events as NDJSON on stdout' });
 
 const runOptions = (y: Argv) => reporting(planning(y))

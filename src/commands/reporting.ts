@@ -1,8 +1,12 @@
 // Which reporters a run has, from the flags and from what the streams are; and what is printed when it has ended.
 import { createWriteStream } from 'node:fs';
+import { appendFile } from 'node:fs/promises';
+import { outputFile } from 'fs-extra';
 import { EXIT, OrchError } from '../errors.ts';
 import { createPalette } from '../lib/color.ts';
 import type { Plan } from '../plan/plan.ts';
+import { createGithubReporter, type GithubStep } from '../reporters/github.ts';
+import { createJunitReporter } from '../reporters/junit.ts';
 import { createHub, type Hub } from '../reporters/hub.ts';
 import { createJsonReporter } from '../reporters/json.ts';
 import { createPlainReporter } from '../reporters/plain.ts';
@@ -18,7 +22,7 @@ export interface ReportingFlags {
   readonly color?: boolean | undefined;
 }
 
-const KINDS = ['tty', 'plain', 'json'] as const;
+const KINDS = ['tty', 'plain', 'json', 'github', 'junit'] as const;
 type Kind = (typeof KINDS)[number];
 interface Wanted { readonly kind: Kind; readonly file: string | null }
 
@@ -39,8 +43,9 @@ function isLiveTerminal(): boolean {
 function requireReporter(text: string): Wanted {
   const [name = '', ...rest] = text.split('=');
   const kind = KINDS.find((known) => known === name);
-  if (kind === undefined || (kind === 'tty' && rest.length > 0)) {
-    throw new OrchError({ code: 'usage', message: `--reporter ${text}: not a reporter`, hint: `use ${KINDS.join(', ')}; plain and json also take =file`, exitCode: EXIT.usage });
+  const isFileRight = kind === 'junit' ? rest.length > 0 : rest.length === 0 || kind === 'plain' || kind === 'json';
+  if (kind === undefined || !isFileRight) {
+    throw new OrchError({ code: 'usage', message: `--reporter ${text}: not a reporter`, hint: 'use tty, plain, json, github or junit=FILE; plain and json also take =FILE', exitCode: EXIT.usage });
   }
   return { kind, file: rest.length > 0 ? rest.join('=') : null };
 }
@@ -48,6 +53,7 @@ function requireReporter(text: string): Wanted {
 /** The reporters, as one. */
 export function createReporting(wanted: readonly Wanted[], plan: Plan, color: boolean | undefined): Hub {
   const reporters = wanted.map(({ kind, file }): Reporter => {
+    if (kind === 'junit') return createJunitReporter(plan, async (xml) => { await outputFile(file ?? 'junit.xml', xml); });
     if (file !== null) {
       const { output, close } = fileOutput(file);
       const reporter = kind === 'json' ? createJsonReporter(output) : createPlainReporter(plan, output);
@@ -55,11 +61,21 @@ export function createReporting(wanted: readonly Wanted[], plan: Plan, color: bo
       return { onEvent: (e, s) => reporter.onEvent(e, s), ...(reporter.onOutput === undefined ? {} : { onOutput: (o) => reporter.onOutput?.(o) }), ...(reporter.onTick === undefined ? {} : { onTick: (now) => reporter.onTick?.(now) }), close: async () => { await reporter.close(); await close(); } };
     }
     if (kind === 'json') return createJsonReporter(outputOf(process.stdout, color));
+    if (kind === 'github') return createGithubReporter(plan, outputOf(process.stderr, color), githubStep());
     return kind === 'tty' ? createTtyReporter(plan, outputOf(process.stderr, color)) : createPlainReporter(plan, outputOf(process.stderr, color));
   });
   return createHub(reporters, {
     onReporterFailure: (_, error) => note(`a reporter failed and was dropped; the run goes on: ${error instanceof Error ? error.message : String(error)}`),
   });
+}
+
+/** Where a GitHub step keeps its summary, if this is one. */
+function githubStep(): GithubStep {
+  const summary = process.env['GITHUB_STEP_SUMMARY'];
+  return {
+    workspace: process.env['GITHUB_WORKSPACE'] ?? null,
+    appendSummary: summary === undefined || summary === '' ? null : async (markdown) => { await appendFile(summary, markdown); },
+  };
 }
 
 function fileOutput(file: string): { output: Output; close: () => Promise<void> } {

@@ -147,6 +147,8 @@ export interface Workspaces {
   collect(workspace: Workspace, message: string): Promise<CollectResult>;
   /** Collects, then removes (renamed into a trash that `flush` empties). Returns why it was kept, or null when it is gone. */
   remove(workspace: Workspace): Promise<string | null>;
+  /** Variables that processes in this workspace need, so that their git sees it as orch does. */
+  variables(workspace: Workspace): Promise<Readonly<Record<string, string>>>;
   /** Empties the trash; resolves when the disk is clean. */
   flush(): Promise<void>;
 }

@@ -12,6 +12,8 @@ import { capture } from './workspaces/collect.ts';
 import { openContext } from './workspaces/context.ts';
 import { create, type Maker } from './workspaces/create.ts';
 import { type Live, reopen } from './workspaces/live.ts';
+import { excludesFile } from './workspaces/excludes.ts';
+import { kindAt, placeOf } from './workspaces/place.ts';
 import { remove } from './workspaces/remove.ts';
 import { createTrash } from './workspaces/trash.ts';
 
@@ -29,10 +31,9 @@ export async function createWorkspaces(init: WorkspacesInit): Promise<Workspaces
   const root = await requireRoot(init);
   const isPlain = await hasPlainLayout(repo);
   const context = await openContext({ repo, root, hasOwnView: isPlain });
-  const trash = createTrash([
-    { within: repo.commonDir, bin: path.join(context.home, 'trash') },
-    { within: root, bin: path.join(root, '.orch-trash') },
-  ]);
+  const trash = createTrash({
+    commonDir: repo.commonDir, commonBin: path.join(context.home, 'trash'), root, rootBin: path.join(root, '.orch-trash'),
+  });
   const templates = createTemplates(context, path.join(context.home, 'tmp', `templates-${process.pid}`));
   const maker: Maker = { context, templates, trash, isPlain, copyList: createCopyList(repo.topLevel ?? repo.commonDir) };
   const lives = new Map<string, Live>();
@@ -55,6 +56,11 @@ export async function createWorkspaces(init: WorkspacesInit): Promise<Workspaces
       const kept = await remove(context, trash, await liveOf(workspace));
       if (kept === null) lives.delete(keyOf(workspace));
       return kept;
+    },
+    async variables({ run, task }) {
+      const file = excludesFile(placeOf({ home: context.home, commonDir: repo.commonDir, root }, { run, task }).records);
+      if ((await kindAt(file)) === 'missing') return {};
+      return { GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'core.excludesFile', GIT_CONFIG_VALUE_0: file };
     },
     async flush() {
       await templates.clear();

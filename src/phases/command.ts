@@ -1,5 +1,5 @@
 // Runs the shell commands of a manifest (`setup`, `verify`) in a worktree, one after another, until one fails.
-import type { ProcessEnd } from '../effects/effects.ts';
+import type { ProcessEnd, Workspace } from '../effects/effects.ts';
 import type { Exit } from '../run/events.ts';
 import { attemptVariables, type Job, type PhaseContext } from './context.ts';
 
@@ -10,19 +10,20 @@ export interface CommandsEnd {
   readonly leftovers: number;
 }
 
-/** Runs `commands` with `sh -c` in `cwd`, logging to `logFile`. Each has the task's timeout for itself. */
+/** Runs `commands` with `sh -c` in a workspace, logging to `logFile`. Each has the task's timeout for itself. */
 export async function runCommands(
   context: PhaseContext,
   job: Job,
-  { commands, cwd, start, logFile }: { commands: readonly string[]; cwd: string; start: string; logFile: string },
+  { commands, workspace, logFile }: { commands: readonly string[]; workspace: Workspace; logFile: string },
 ): Promise<CommandsEnd> {
   let durationMs = 0;
   let leftovers = 0;
+  const variables = await attemptVariables(context, job, workspace);
   for (const command of commands) {
     const end = await context.processes.run(
       {
-        command: '/bin/sh', args: ['-c', command], cwd, stdin: null,
-        env: context.environment(attemptVariables(context, job, start), context.plan.passEnv),
+        command: '/bin/sh', args: ['-c', command], cwd: workspace.path, stdin: null,
+        env: context.environment(variables, context.plan.passEnv),
         timeoutMs: job.task.timeoutMs, idleTimeoutMs: null, graceMs: context.plan.graceMs, logFile,
       },
       job.stop.gentle, job.stop.force,

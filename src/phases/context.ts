@@ -52,15 +52,16 @@ export function workspaceOf({ plan }: PhaseContext, { task, state, action }: Pic
 }
 
 /** The variables that every command of an attempt sees (spec §7). */
-export function attemptVariables(context: PhaseContext, { task, action }: Pick<Job, 'task' | 'action'>, start: string): Record<string, string> {
+export async function attemptVariables(context: PhaseContext, { task, action }: Pick<Job, 'task' | 'action'>, workspace: Workspace): Promise<Record<string, string>> {
   const paths = context.attemptPaths(task.id, action.attempt);
   return {
+    ...(await context.workspaces.variables(workspace)),
     ...task.env,
     ORCH_RUN_ID: context.plan.run,
     ORCH_TASK_ID: task.id,
     ORCH_ATTEMPT: String(action.attempt),
     ORCH_BRANCH: task.branch,
-    ORCH_BASE: start,
+    ORCH_BASE: workspace.start,
     ORCH_PROMPT_FILE: paths.prompt,
     ORCH_OUTPUT: paths.output,
   };

@@ -22,7 +22,7 @@ export async function prepare(context: PhaseContext, job: Job): Promise<PhaseRes
   const paths = context.attemptPaths(task.id, action.attempt);
   await context.files.makeDir(paths.dir);
   const { failure, durationMs } = await runCommands(context, job, {
-    commands: task.setup, cwd: workspace.path, start: workspace.start, logFile: paths.log,
+    commands: task.setup, workspace, logFile: paths.log,
   });
   if (failure === null) return { ok: true, detail: { ...detail, durationMs } };
   const { command, end } = failure;

@@ -12,7 +12,7 @@ export async function verify(context: PhaseContext, job: Job): Promise<PhaseResu
   if (workspace === null) return failed('workspace', 'infrastructure', 'the worktree to verify in is gone');
   const logFile = `${context.attemptPaths(job.task.id, job.action.attempt).dir}/verify.log`;
   const { failure, durationMs, leftovers } = await runCommands(context, job, {
-    commands: job.task.verify, cwd: workspace.path, start: workspace.start, logFile,
+    commands: job.task.verify, workspace, logFile,
   });
   const notes = leftovers > 0 ? [`verify left ${leftovers} process${leftovers === 1 ? '' : 'es'} running; stopped`] : [];
   if (failure === null) return { ok: true, detail: { durationMs, notes } };

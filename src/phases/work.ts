@@ -25,7 +25,7 @@ export async function work(context: PhaseContext, job: Job): Promise<PhaseResult
   const end = await context.processes.run(
     {
       command: launch.command, args: launch.args, cwd: workspace.path, stdin: launch.stdin,
-      env: context.environment({ ...launch.env, ...attemptVariables(context, job, workspace.start) }, [...context.plan.passEnv, ...pass]),
+      env: context.environment({ ...launch.env, ...(await attemptVariables(context, job, workspace)) }, [...context.plan.passEnv, ...pass]),
       timeoutMs: task.timeoutMs, idleTimeoutMs: task.idleTimeoutMs, graceMs: context.plan.graceMs, logFile: paths.log,
       onLine: (line, stream) => {
         const text = reader.line(line, stream);

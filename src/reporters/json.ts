@@ -7,9 +7,14 @@ const INVISIBLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 export function createJsonReporter(output: Output): Reporter {
   return {
     owns: 'stdout',
-    onEvent: (event) => output.write(`${JSON.stringify(event).replace(INVISIBLE, escapeUnits)}\n`),
+    onEvent: (event) => output.write(`${escapeInvisible(JSON.stringify(event))}\n`),
     close: async () => {},
   };
+}
+
+/** One line of JSON with every character that cannot be seen written as `\uXXXX`. */
+export function escapeInvisible(json: string): string {
+  return json.replace(INVISIBLE, escapeUnits);
 }
 
 function escapeUnits(character: string): string {

@@ -122,6 +122,40 @@ describe('what a person made stays', () => {
   });
 });
 
+test('what is carried into a worktree is no work, whatever an agent does with it', async () => {
+  const other = makeProject({ config: { worktrees: { copy: ['.env*'], link: ['node_modules'] } } });
+  other.write({ '.env': 'SECRET=1\n', 'node_modules/dep/index.js': 'x\n' });
+  const ended = await other.run(['run', other.manifest('tasks:\n  adds: "git add -A -f\\nedit a.txt a\\ncommit Everything"\n  plain: "edit b.txt b\\ncommit Mine"\n  sees: { run: "test -f .env && test -f node_modules/dep/index.js && test -z \\"$(git status --porcelain)\\"" }\n')]);
+  expect(ended.code, ended.stderr).toBe(0);
+  for (const id of ['adds', 'plain']) {
+    const { branch, base, filesChanged } = await other.task(id);
+    expect(other.git('diff', '--name-only', base ?? '', branch)).toBe(id === 'adds' ? 'a.txt' : 'b.txt');
+    expect(filesChanged).toBe(1);
+  }
+  expect((await other.task('plain')).commits).toBe(1);
+  other.dispose();
+});
+
+test('reports of a run, afterwards and while it goes on', async () => {
+  const junit = path.join(project.home, 'junit.xml');
+  const events = path.join(project.home, 'events.ndjson');
+  const summary = path.join(project.home, 'summary.md');
+  const args = ['run', project.manifest('tasks: { good: edit r.txt r, bad: fail 3 }\n'), '--reporter', 'github', '--reporter', `junit=${junit}`, '--reporter', `json=${events}`];
+  const ended = await project.run(args, { env: { GITHUB_STEP_SUMMARY: summary, GITHUB_WORKSPACE: project.path } });
+  expect(ended.code).toBe(1);
+  expect(ended.stderr).toMatch(/^::error .*bad/m);
+  expect(readFileSync(summary, 'utf8')).toContain('`good`');
+  expect(readFileSync(junit, 'utf8')).toMatch(/tests="2" failures="1"/);
+  expect(readFileSync(events, 'utf8').trim().split('\n').at(-1)).toContain('run-finished');
+  expect((await project.run(['report', '--format', 'md'])).stdout).toContain('`good`');
+  expect((await project.run(['report', '--format', 'junit'])).stdout).toContain('<testcase name="bad"');
+  expect(JSON.parse((await project.run(['report', '--format', 'json'])).stdout)).toMatchObject({ v: 1, exitCode: 1 });
+  const page = path.join(project.home, 'report.html');
+  expect((await project.run(['report', '-o', page])).stderr).toContain('wrote');
+  expect(readFileSync(page, 'utf8')).toMatch(/^<!doctype html>[\s\S]*good/i);
+  expect((await project.run(['report', '--format', 'pdf'])).code).toBe(2);
+});
+
 test('a reader that has seen enough is no error', () => {
   const prompts = Array.from({ length: 30 }, (_, i) => `"edit z${i}.txt z"`).join(' ');
   const out = execFileSync('/bin/bash', ['-c', `set -o pipefail; "${process.execPath}" "${CLI}" run ${prompts} --json | head -1`], { cwd: project.path, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });

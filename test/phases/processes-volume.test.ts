@@ -47,10 +47,10 @@ function drive(spec: ProcessSpec, exhaust?: 'start' | 'first-line'): { readonly 
 describe('much output', () => {
   it('costs neither memory nor disk beyond the bound, and keeps both ends', async () => {
     const log = rig.at('big/output.log');
-    const spec = rig.agent(['say FIRST', 'print 300 100', 'say LAST'], { logFile: log, timeoutMs: 60_000 });
+    const spec = rig.agent(['say FIRST', 'print 1024 100', 'say LAST'], { logFile: log, timeoutMs: 60_000 });
     const { end, lines, peakMb } = await drive(spec).report;
     expect(end).toMatchObject({ exit: { kind: 'code', code: 0 }, truncated: true });
-    expect(end.outputBytes).toBeGreaterThan(299 * MB);
+    expect(end.outputBytes).toBeGreaterThan(1023 * MB);
     expect(lines).toBeGreaterThan(3_000_000);
     expect(peakMb).toBeLessThan(150);
     expect(end.stdoutTail.length).toBe(65_536);

@@ -214,6 +214,17 @@ describe('several starts', () => {
     expect((await rig.collect(made)).delivery).toMatchObject({ head: made.start, commits: 0 });
   });
 
+  it('are merged into a commit with the date of the newest of them, so that it can be made again', async () => {
+    const rig = await rigOn();
+    const heads = await branches(rig, { a: { 'a.txt': 'a\n' }, b: { 'b.txt': 'b\n' } });
+    const [a, b] = Object.values(heads).map((head, index) => {
+      const date = `170000000${index} +0000`;
+      return runGit(rig.repo.path, ['commit-tree', `${head}^{tree}`, '-p', rig.head, '-m', 'old'], { GIT_COMMITTER_DATE: date, GIT_AUTHOR_DATE: date });
+    });
+    const made = await rig.create('both', { starts: [a ?? '', b ?? ''] });
+    expect(rig.git('log', '-1', '--format=%ct %at', made.start)).toBe('1700000001 1700000001');
+  });
+
   it('of which one contains the others are that one', async () => {
     const rig = await rigOn();
     const { a = '' } = await branches(rig, { a: { 'a.txt': 'a\n' } });

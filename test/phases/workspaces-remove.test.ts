@@ -76,8 +76,22 @@ describe('remove', () => {
     const made = await rig.create('one');
     await rig.workspaces.remove(made);
     expect(readdirSync(path.join(rig.root, '.orch-trash'))).toHaveLength(1);
+    expect(rig.git('worktree', 'list', '--porcelain').match(/^worktree /gm)).toHaveLength(1);
     await (await rig.restart()).workspaces.flush();
     expect(existsSync(rig.root)).toBe(false);
+    expect(walk(path.join(rig.repo.path, '.git/worktrees'))).toEqual([]);
+  });
+
+  it('makes room at once for the next attempt at the same place', async () => {
+    for (let attempt = 1; attempt <= 5; attempt++) {
+      const made = await rig.create('one', { attempt });
+      expect(agentGit(made.path, 'status', '--porcelain')).toEqual({ code: 0, out: '' });
+      expect(await rig.workspaces.remove(made)).toBeNull();
+    }
+    const last = await rig.create('one', { attempt: 6 });
+    await rig.workspaces.flush();
+    expect(agentGit(last.path, 'status', '--porcelain')).toEqual({ code: 0, out: '' });
+    expect(rig.git('worktree', 'list', '--porcelain').match(/^worktree /gm)).toHaveLength(2);
   });
 });
 

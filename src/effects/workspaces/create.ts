@@ -10,6 +10,7 @@ import { stampOf, stashesOf } from './agent-state.ts';
 import { carry, type Carried, type CopyList } from './carry.ts';
 import { checkOut, copyIndex, type Template, type Templates } from './checkout.ts';
 import type { Context } from './context.ts';
+import { writeExcludes } from './excludes.ts';
 import { clearBranch, clearLeftovers, InTheWay } from './leftovers.ts';
 import { branchRef, type Live, readable, untouched } from './live.ts';
 import { kindAt, type Place, placeOf, type PlaceRecord, saveRecord } from './place.ts';
@@ -96,6 +97,7 @@ async function fill(maker: Maker, filling: Filling): Promise<{ admin: string; ca
     if ((await realpath(place.path)) !== place.path) throw new InTheWay(`${place.path} is reached through a symbolic link`);
     await checkOut(context, template, { tree: place.path, index: place.index });
     const carried = await carryInto(maker, request, place.path);
+    if (carried.paths.length > 0) await writeExcludes(place.records, carried.paths, context.repo.commonDir);
     if (carried.paths.length > 0 || admin !== place.admin) await saveRecord(place, { ...record, admin, carried: carried.paths });
     if (isPlain) {
       await copyIndex(place.index, path.join(place.halfMade, 'index'));

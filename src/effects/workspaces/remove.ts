@@ -19,7 +19,7 @@ export async function remove(context: Context, trash: Trash, live: Live): Promis
     }
     // The files first: an entry without files is repaired or removed later, files without an entry would be a stranger's.
     await trash.discard(place.path, FILES_GUESSED);
-    await trash.discard(admin, 1);
+    if ((await kindAt(admin)) !== 'missing') await trash.retire(admin);
     await rm(place.index, { force: true });
     return null;
   } catch (error) {

@@ -26,7 +26,7 @@ export interface SnapshotRequest {
   readonly start: Sha;
   /** null = as our own index has it. */
   readonly tracked: Tracked | null;
-  /** Paths to leave out unless they are tracked. */
+  /** Paths to leave out, also when an agent has added them. */
   readonly carried: ReadonlySet<string>;
   /** Where to leave the index of the result. */
   readonly to: string;
@@ -109,11 +109,12 @@ export async function snapshot(context: Context, request: SnapshotRequest): Prom
   if (changed.size > gone.length) await context.mustGit(['add', '-u', '--', '.'], at);
 
   const additions = new Set([
-    ...untracked.filter((file) => !file.endsWith('/') && (!request.carried.has(file) || tracked?.paths.has(file) === true)),
+    ...untracked.filter((file) => !file.endsWith('/') && !request.carried.has(file)),
     ...untracked.filter((file) => file.endsWith('/') && isSubmodule(file)).map((file) => file.slice(0, -1)),
     ...nested.files,
   ]);
   for (const file of tracked?.paths ?? []) {
+    if (request.carried.has(file)) continue;
     // Tracked although ignored: somebody forced it in.
     const type = ours.has(file) || additions.has(file) ? 'none' : await typeAt(tree, file);
     if (type === 'file' || (type === 'folder' && isSubmodule(file))) additions.add(file);

@@ -1,13 +1,20 @@
 // Removal by renaming: what is thrown away is out of the way at once and deleted later. Only ever deletes inside its own
 // folders.
 import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { chmod, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { kindAt } from './place.ts';
 
 export interface Trash {
   /** Renames a folder away; `files` is about how many it holds. Nothing there is fine. */
   discard(folder: string, files: number): Promise<void>;
+  /**
+   * Takes an administrative folder of a worktree out of git's sight, and discards it a little later: a git command that
+   * is just reading it would die if it went away in between.
+   */
+  retire(admin: string): Promise<void>;
   /** Deletes everything that was discarded, here or by an earlier process. */
   flush(): Promise<void>;
 }
@@ -15,11 +22,42 @@ export interface Trash {
 /** So many files waiting are worth the disk that creating others needs too. */
 const MANY_FILES = 100_000;
 
-/** Trash folders, one for each file system that things are discarded on: a folder goes to the first whose parent contains it. */
-export function createTrash(bins: readonly { readonly within: string; readonly bin: string }[]): Trash {
+/** How long a git command may take from finding an entry to having read it (less than 1 ms of work). */
+const READING_MS = 100;
+
+/** Each bin is on the file system of what goes into it: of the repository, and of the worktrees. */
+export interface TrashPlaces {
+  readonly commonDir: string;
+  readonly commonBin: string;
+  readonly root: string;
+  readonly rootBin: string;
+}
+
+/** Name of `gitdir` in an administrative folder that git is not to see any more. */
+const HIDDEN = 'gitdir.removed';
+
+/** A trash for one repository and one worktrees root; each folder goes to the bin of the place that it is in. */
+export function createTrash(places: TrashPlaces): Trash {
+  const bins = [{ within: places.commonDir, bin: places.commonBin }, { within: places.root, bin: places.rootBin }];
   let waiting = 0;
-  let count = 0;
   let emptying: Promise<void> = Promise.resolve();
+  let retired: { readonly admin: string; readonly sinceMs: number }[] = [];
+  const discard = async (folder: string, files: number): Promise<void> => {
+    const home = bins.find(({ within }) => folder.startsWith(`${within}${path.sep}`));
+    if (home === undefined) throw new Error(`${folder} is not ours to remove`);
+    await moveAway(folder, targetIn(home.bin));
+    waiting += files;
+  };
+  const discardRetired = (): void => {
+    const due = retired.filter((each) => performance.now() - each.sinceMs >= READING_MS - 1);
+    retired = retired.filter((each) => !due.includes(each));
+    for (const { admin } of due) {
+      // In one step of this process, because a new worktree may be published at the same place.
+      if (!existsSync(path.join(admin, HIDDEN)) || existsSync(path.join(admin, 'gitdir'))) continue;
+      mkdirSync(places.commonBin, { recursive: true });
+      renameSync(admin, targetIn(places.commonBin));
+    }
+  };
   const empty = async (): Promise<void> => {
     waiting = 0;
     for (const { bin } of bins) {
@@ -29,21 +67,42 @@ export function createTrash(bins: readonly { readonly within: string; readonly b
     }
   };
   const schedule = (): Promise<void> => {
-    emptying = emptying.then(empty);
+    // One failure is its caller's; the next try is a new one.
+    emptying = emptying.catch(() => {}).then(empty);
     return emptying;
   };
   return {
     async discard(folder, files) {
-      const home = bins.find(({ within }) => folder.startsWith(`${within}${path.sep}`));
-      if (home === undefined) throw new Error(`${folder} is not ours to remove`);
-      count += 1;
-      const target = path.join(home.bin, `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}-${count}`);
-      await moveAway(folder, target);
-      waiting += files;
+      await discard(folder, files);
       if (waiting > MANY_FILES) schedule().catch(() => {});
     },
-    flush: schedule,
+    async retire(admin) {
+      await rename(path.join(admin, 'gitdir'), path.join(admin, HIDDEN)).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error;
+      });
+      retired.push({ admin, sinceMs: performance.now() });
+      discardRetired();
+    },
+    async flush() {
+      // Those of an earlier process too.
+      const worktrees = path.join(places.commonDir, 'worktrees');
+      for (const name of await readdir(worktrees).catch(() => [])) {
+        const admin = path.join(worktrees, name);
+        const isListed = retired.some((each) => each.admin === admin);
+        if (!isListed && existsSync(path.join(admin, HIDDEN))) retired.push({ admin, sinceMs: performance.now() - READING_MS });
+      }
+      const youngest = Math.max(0, ...retired.map((each) => each.sinceMs));
+      await schedule();
+      await delay(Math.max(0, youngest + READING_MS + 1 - performance.now()));
+      if (retired.length === 0) return;
+      discardRetired();
+      await schedule();
+    },
   };
+}
+
+function targetIn(bin: string): string {
+  return path.join(bin, `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`);
 }
 
 async function moveAway(folder: string, target: string): Promise<void> {
