@@ -59,7 +59,7 @@ export async function createWorkspaces(init: WorkspacesInit): Promise<Workspaces
     },
     async variables({ run, task }) {
       const file = excludesFile(placeOf({ home: context.home, commonDir: repo.commonDir, root }, { run, task }).records);
-      if ((await kindAt(file)) === 'missing') return {};
+      if (kindAt(file) === 'missing') return {};
       return { GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'core.excludesFile', GIT_CONFIG_VALUE_0: file };
     },
     async flush() {
