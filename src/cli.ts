@@ -1,18 +1,17 @@
 #!/usr/bin/env node
 // The bin: the one try/catch and the one exit code. `--version` is answered before anything is loaded.
+import { watchStreams } from './commands/streams.ts';
 import { EXIT, OrchError } from './errors.ts';
+import { armCrashPoint } from './lib/crash-point.ts';
 import { version } from './lib/version.ts';
 
-// A reader that has seen enough (`orch status | head`) is no error.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(EXIT.ok);
-    throw error;
-  });
-}
+watchStreams();
 
 const argv = process.argv.slice(2);
 try {
+  const crashAt = process.env['ORCH_CRASH_AT'];
+  const problem = crashAt === undefined ? null : armCrashPoint(crashAt, () => process.kill(process.pid, 'SIGKILL'));
+  if (problem !== null) throw new OrchError({ code: 'usage', message: `ORCH_CRASH_AT: ${problem}`, exitCode: EXIT.usage });
   if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-v')) process.stdout.write(`${version}\n`);
   else {
     const { main } = await import('./commands/main.ts');

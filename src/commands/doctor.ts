@@ -3,6 +3,8 @@ import { access, constants, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { createClock } from '../effects/clock.ts';
+import { probeTiers } from '../effects/processes/tiers.ts';
 import { loadConfig } from '../config/load.ts';
 import { resolveSettings } from '../config/resolve.ts';
 import { defaultWorktreesRoot, openRepository, repositoryFolder } from '../effects/git/repository.ts';
@@ -51,7 +53,7 @@ async function repositoryChecks(): Promise<Check[]> {
       { name: 'git', result: 'ok', detail: repo.gitVersion.join('.') },
       { name: 'repository', result: 'ok', detail: `${repo.topLevel ?? repo.commonDir}${repo.bare ? ' (bare)' : ''}` },
       await writableCheck('records', repo.commonDir), await writableCheck('worktrees', path.dirname(root)), await spaceCheck(path.dirname(root)),
-      ...(await limitChecks()), ...(await agentChecks(repo.topLevel, repositoryFolder(repo))),
+      ...(await limitChecks()), ...(await tierChecks()), ...(await agentChecks(repo.topLevel, repositoryFolder(repo))),
     ];
   } catch (error) {
     if (!(error instanceof OrchError)) throw error;
@@ -80,6 +82,16 @@ async function limitChecks(): Promise<Check[]> {
   if (files === null) return [];
   const isLow = files !== 'unlimited' && Number(files) < 1024;
   return [{ name: 'open files', result: isLow ? 'problem' : 'ok', detail: `${files} allowed`, hint: isLow ? 'ulimit -n 4096' : undefined }];
+}
+
+/** The firmest that works is used; the others are facts. */
+async function tierChecks(): Promise<Check[]> {
+  const reports = await probeTiers(createClock());
+  const used = reports.find(({ containment }) => containment !== null)?.tier;
+  return reports.map(({ tier, name, containment, reason }) => ({
+    name: `tier ${tier}`, result: containment === null ? 'missing' : 'ok',
+    detail: [name, tier === used ? 'used: no process of an agent outlives its task' : '', reason ?? ''].filter((part) => part !== '').join('; '),
+  }));
 }
 
 async function agentChecks(topLevel: string | null, root: string): Promise<Check[]> {

@@ -5,27 +5,58 @@ import type { Hub } from '../reporters/hub.ts';
 import { RESTORE_TERMINAL } from '../lib/terminal.ts';
 import { createClock } from '../effects/clock.ts';
 import { listenForSignals } from './signals.ts';
+import { outliveReaders } from './streams.ts';
 import type { Listener, SessionEnd, SessionOptions } from './session.ts';
+import { note } from './terminal.ts';
 
 /** Starts a session with what it needs of us, and waits for its end. */
 export async function drive(
-  start: (hooks: Pick<SessionOptions, 'listener' | 'onStart'>) => Promise<SessionEnd>,
+  start: (hooks: Pick<SessionOptions, 'listener' | 'onStart' | 'onNotice'>) => Promise<SessionEnd>,
   reporting: (plan: Plan) => Hub,
 ): Promise<SessionEnd> {
-  let driver: Driver | null = null;
+  outliveReaders();
   let hub: Hub | null = null;
   // Before the first agent, so that no signal finds the default handler.
-  const stopListening = listenForSignals(() => driver, createClock(), () => {
-    if (process.stderr.isTTY) process.stderr.write(RESTORE_TERMINAL);
+  const signals = listenForSignals(createClock(), {
+    suspend: () => {
+      hub?.suspend();
+      if (process.stderr.isTTY) process.stderr.write(RESTORE_TERMINAL);
+    },
+    resume: () => hub?.resume(),
   });
+  const bugs = listenForBugs();
   const listener = (plan: Plan): Listener => {
     hub = reporting(plan);
     return hub;
   };
+  const onStart = (driver: Driver): void => {
+    signals.attach(driver);
+    bugs.attach(driver);
+  };
   try {
-    return await start({ listener, onStart: (started) => { driver = started; } });
+    const end = await start({ listener, onStart, onNotice: note });
+    bugs.rethrow();
+    return end;
   } finally {
-    stopListening();
+    signals.close();
+    bugs.close();
     await (hub as Hub | null)?.close();
   }
+}
+
+/** An error that nobody caught is a bug, but agents must not be left running for it: the run is stopped first. */
+function listenForBugs(): { attach(driver: Driver): void; rethrow(): void; close(): void } {
+  let driver: Driver | null = null;
+  let bug: { readonly error: unknown } | null = null;
+  const listener = (error: unknown): void => {
+    if (driver === null) throw error;
+    bug ??= { error };
+    driver.stop('interrupted');
+  };
+  process.on('uncaughtException', listener);
+  return {
+    attach: (started) => { driver = started; },
+    rethrow: () => { if (bug !== null) throw bug.error; },
+    close: () => { process.off('uncaughtException', listener); },
+  };
 }

@@ -7,6 +7,7 @@ import { preflight } from './preflight.ts';
 import { createReporting, printSummary, requireReporters } from './reporting.ts';
 import { drive } from './drive.ts';
 import { note } from './terminal.ts';
+import { unfinishedRun } from './unfinished.ts';
 
 /** Runs a manifest or prompts; returns the run's exit code. */
 export async function runCommand(args: Partial<RunArgs>): Promise<number> {
@@ -16,10 +17,15 @@ export async function runCommand(args: Partial<RunArgs>): Promise<number> {
   const loading = import('./session.ts');
   const planned = await planning;
   if (args['dry-run'] === true) {
-    printPlan(planned, args);
+    await printPlan(planned, args);
     return EXIT.ok;
   }
   const { repo, plan, manifestText, warnings } = planned;
+  const earlier = await unfinishedRun(planned, args.yes !== true);
+  if (earlier !== null) {
+    const { resumeCommand } = await import('./resume.ts');
+    return await resumeCommand({ run: earlier, failed: false, force: false, reporter: args.reporter, json: args.json, color: args.color });
+  }
   await preflight(repo, plan);
   for (const warning of warnings) note(`note: ${warning}`);
   const { startRun } = await loading;

@@ -6,15 +6,22 @@ import { adapterFor } from '../agents/adapters.ts';
 import { createClock } from '../effects/clock.ts';
 import { agentEnvironment } from '../effects/env.ts';
 import { createFiles } from '../effects/files.ts';
+import { createIntegrity } from '../effects/git/integrity.ts';
 import { createProcesses } from '../effects/processes.ts';
+import type { Containment } from '../effects/processes/containment.ts';
+import { chooseTier, probeTiers } from '../effects/processes/tiers.ts';
 import { createWorkspaces } from '../effects/workspaces.ts';
 import type { Clock, Processes, Repository, Workspaces } from '../effects/effects.ts';
+import { EXIT, OrchError } from '../errors.ts';
 import { acquire, type RunLock } from '../journal/lock.ts';
 import { Journal } from '../journal/journal.ts';
 import { createRun, loadRun, planHash, type LoadedRun } from '../journal/store.ts';
 import { runPaths, type RunPaths } from '../journal/run-paths.ts';
+import { crashPoint } from '../lib/crash-point.ts';
 import { version } from '../lib/version.ts';
+import type { PhaseContext } from '../phases/context.ts';
 import { createPhases } from '../phases/phases.ts';
+import { reconcile } from '../phases/reconcile.ts';
 import type { Plan, RunId } from '../plan/plan.ts';
 import { Driver, type DriverEnd } from '../run/driver.ts';
 import type { AgentOutput, Fact, RunEvent } from '../run/events.ts';
@@ -33,6 +40,8 @@ export interface SessionOptions {
   readonly listener: (plan: Plan) => Listener;
   /** Called once the run is under way. */
   readonly onStart?: (driver: Driver, clock: Clock) => void;
+  /** Told what was found and put in order before the run goes on. One line each. */
+  readonly onNotice?: (line: string) => void;
 }
 
 export interface SessionEnd extends DriverEnd {
@@ -85,15 +94,19 @@ async function session(begun: Begun): Promise<SessionEnd> {
   const { repo, plan, paths, lock, state, first } = begun;
   const clock = createClock();
   const since = clock.now();
-  const processes = createProcesses({ clock });
+  const processes = createProcesses({ clock, containment: await requireContainment(clock) });
   // Whatever an earlier process left running must be gone before its worktrees are touched.
-  if (first.type === 'run-resumed') await processes.reap({ run: plan.run });
+  const orphans = first.type === 'run-resumed' ? await processes.reap({ run: plan.run, dir: paths.dir }) : 0;
+  if (orphans > 0) begun.onNotice?.(`note: what the last orch had left running was stopped (${orphans === 1 ? '1 process' : `${orphans} processes`})`);
   await using journal = await Journal.open({ dir: paths.dir, epoch: lock.epoch, writer: `orch ${version}` });
+  for (const { file, bytes } of journal.repaired) begun.onNotice?.(`note: ${file}: ${bytes} bytes of an event that was never finished were cut off`);
   const listener = begun.listener(plan);
-  const workspaces = await createWorkspaces({ repo, root: plan.worktrees.root });
+  const workspaces = await createWorkspaces({ repo, root: plan.worktrees.root, owner: { run: plan.run, dir: paths.dir } });
+  const context = phaseContext({ repo, plan, paths, clock, processes, workspaces, listener });
+  const found = await reconcile(context, state);
+  crashPoint('reconciled');
   const driver = new Driver({
-    plan, state, first, journal, clock, onEvent: (event, after) => listener.onEvent(event, after),
-    phases: phasesOf({ repo, plan, paths, clock, processes, workspaces, listener }),
+    plan, state, found, first, journal, clock, onEvent: (event, after) => listener.onEvent(event, after), phases: createPhases(context),
   });
   begun.onStart?.(driver, clock);
   const ticker = setInterval(() => listener.onTick(clock.now()), TICK_MS);
@@ -101,8 +114,16 @@ async function session(begun: Begun): Promise<SessionEnd> {
     return { ...(await driver.done), plan, since };
   } finally {
     clearInterval(ticker);
+    crashPoint('run-ended');
     await workspaces.flush();
   }
+}
+
+/** The firmest way to hold agents together that works on this machine, found by trying. */
+async function requireContainment(clock: Clock): Promise<Containment> {
+  const choice = chooseTier(await probeTiers(clock));
+  if (choice.ok) return choice.containment;
+  throw new OrchError({ code: 'no-tier', message: choice.message, hint: 'orch doctor shows what was tried', exitCode: EXIT.preflight });
 }
 
 interface Parts {
@@ -115,16 +136,18 @@ interface Parts {
   readonly listener: Listener;
 }
 
-function phasesOf({ repo, plan, paths, clock, processes, workspaces, listener }: Parts): ReturnType<typeof createPhases> {
-  return createPhases({
+function phaseContext({ repo, plan, paths, clock, processes, workspaces, listener }: Parts): PhaseContext {
+  return {
     plan, repo, clock, processes, workspaces, files: createFiles(),
+    integrity: createIntegrity({ repo, run: plan.run, linksOf: async ({ workspace }) => await workspaces.links(workspace) }),
+    runDir: paths.dir,
     adapterOf: (agent) => adapterFor(plan.agents[agent]?.adapter ?? agent),
     attemptPaths: (task, attempt) => {
       const files = paths.attempt(task, attempt);
-      return { dir: files.dir, prompt: files.prompt, log: files.output, result: files.result, output: path.join(files.dir, 'outputs.txt') };
+      return { dir: files.dir, prompt: files.prompt, log: files.output, ended: path.join(files.dir, 'ended.json'), trace: path.join(files.dir, 'git.ndjson'), result: files.result, output: path.join(files.dir, 'outputs.txt') };
     },
     environment: (set, pass) => agentEnvironment({ parent: process.env, pass, set }),
     newId: () => randomUUID(),
     onOutput: (output) => listener.onOutput(output),
-  });
+  };
 }

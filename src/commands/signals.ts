@@ -1,4 +1,8 @@
 // Ctrl-C and its kin during a run: the first stops, the second kills, the third leaves at once.
+//
+// Ctrl-Z stops orch and not its agents, which have sessions of their own: they wait for their providers more than they
+// compute, and a connection that is stopped is lost. While orch is stopped nothing starts and no timeout runs, for
+// timeouts count awake time; an agent that prints much waits for orch to read it. `fg` goes on as if nothing had been.
 import type { Clock } from '../effects/effects.ts';
 import { NO_INTERRUPT, onSignal, type InterruptState } from '../run/interrupt.ts';
 import type { Driver } from '../run/driver.ts';
@@ -6,27 +10,58 @@ import type { CancelReason } from '../run/events.ts';
 
 const SIGNALS = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const;
 
-/** Listens until the returned function is called. `leave` gives the terminal back before the process ends. */
-export function listenForSignals(driver: () => Driver | null, clock: Clock, leave: () => void): () => void {
+export interface SignalHooks {
+  /** Gives the terminal back, before the process stops or leaves. */
+  readonly suspend: () => void;
+  /** Takes the terminal again. */
+  readonly resume: () => void;
+}
+
+/** Signals to one run, also those that come before there is a driver. */
+export interface SignalListener {
+  /** From now on this driver is stopped; at once if a signal was first. */
+  attach(driver: Driver): void;
+  /** Restores what signals do by default. */
+  close(): void;
+}
+
+/** Listens from now on. */
+export function listenForSignals(clock: Clock, hooks: SignalHooks): SignalListener {
+  let driver: Driver | null = null;
   let state: InterruptState = NO_INTERRUPT;
-  let reason: CancelReason = 'interrupted';
-  const listeners = (Object.keys(SIGNALS) as (keyof typeof SIGNALS)[]).map((signal) => {
-    const listener = (): void => {
+  let asked: { readonly reason: CancelReason; forced: boolean } | null = null;
+  const tell = (): void => {
+    if (asked === null || driver === null) return;
+    if (asked.forced) driver.kill(asked.reason);
+    else driver.stop(asked.reason);
+  };
+  const listeners = new Map<NodeJS.Signals, () => void>();
+  for (const signal of Object.keys(SIGNALS) as (keyof typeof SIGNALS)[]) {
+    listeners.set(signal, () => {
       const next = onSignal(state, signal, clock.awake());
       state = next.state;
-      if (next.interrupt.kind === 'stop') {
-        reason = next.interrupt.reason;
-        driver()?.stop(reason);
-      } else if (next.interrupt.kind === 'kill') driver()?.kill(reason);
+      if (next.interrupt.kind === 'stop') asked = { reason: next.interrupt.reason, forced: false };
+      else if (next.interrupt.kind === 'kill' && asked !== null) asked.forced = true;
       else if (next.interrupt.kind === 'leave') {
-        leave();
+        hooks.suspend();
         process.exit(128 + SIGNALS[signal]);
       }
-    };
-    process.on(signal, listener);
-    return { signal, listener };
+      tell();
+    });
+  }
+  listeners.set('SIGTSTP', () => {
+    hooks.suspend();
+    process.kill(process.pid, 'SIGSTOP');
   });
-  return () => {
-    for (const { signal, listener } of listeners) process.off(signal, listener);
+  listeners.set('SIGCONT', hooks.resume);
+  for (const [signal, listener] of listeners) process.on(signal, listener);
+  return {
+    attach(started) {
+      driver = started;
+      tell();
+    },
+    close() {
+      for (const [signal, listener] of listeners) process.off(signal, listener);
+    },
   };
 }

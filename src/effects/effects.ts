@@ -14,6 +14,39 @@ export interface Clock {
 }
 
 // ---------------------------------------------------------------- processes
+/**
+ * How firmly a process is held: 1 = a pid namespace made by bubblewrap, 2 = one made by unshare, 3 = a subreaper above it,
+ * 4 = its session, lineage and environment alone.
+ */
+export type Tier = 1 | 2 | 3 | 4;
+
+/** What names one process for ever, although pids are used again. */
+export interface Spawned {
+  readonly pid: number;
+  /** When it started, in the unit of this machine's process table. */
+  readonly startTime: number;
+  readonly bootId: string;
+  readonly tier: Tier;
+}
+
+/** What a process may touch when that is not everything its user may. Made by `sandboxFor`. */
+export interface Sandbox {
+  /** In this order, later ones over earlier ones; paths are the same inside and outside. What is not named does not exist. */
+  readonly mounts: readonly Mount[];
+  /** `on` = the network of the machine, loopback included; `none` = a loopback of its own. */
+  readonly network: 'on' | 'none';
+  /** A private folder that is HOME inside. */
+  readonly home: string;
+  /** A private folder that is /tmp inside. */
+  readonly tmp: string;
+  /** The one variable named like a secret that is passed; null = none. */
+  readonly secretVariable: string | null;
+}
+export type Mount =
+  | { readonly kind: 'read' | 'write'; readonly path: string; /** where it is inside, if not at its own path */ readonly at?: string }
+  /** An empty folder in its place. */
+  | { readonly kind: 'hide'; readonly path: string };
+
 export interface ProcessSpec {
   readonly command: string;
   readonly args: readonly string[];
@@ -33,6 +66,10 @@ export interface ProcessSpec {
   readonly logFile: string | null;
   /** Each line of output as it comes, cut at 1 MiB, decoded as UTF-8. Must not throw. */
   readonly onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
+  /** Refused (an `Exit` of kind `spawn-error`) where it does not work, never left out. */
+  readonly sandbox?: Sandbox;
+  /** Told once, right after the spawn; the process runs meanwhile, its end waits. A rejection stops the process and is passed on. */
+  readonly onSpawned?: (spawned: Spawned) => Promise<void>;
 }
 
 export interface ProcessEnd {
@@ -48,27 +85,31 @@ export interface ProcessEnd {
   readonly truncated: boolean;
   /** Processes of the tree that outlived the main one and were stopped. */
   readonly leftovers: number;
+  /** How it was held. */
+  readonly tier: Tier;
 }
 
 export interface Processes {
   /**
    * Runs a program in its own process group until every process of its tree is gone. Never rejects (a failed spawn is an
-   * `Exit`) unless `onLine` threw. `force` ends the grace of a stop that is under way: KILL now.
+   * `Exit`) unless `onLine` threw or `onSpawned` rejected. `force` ends the grace of a stop that is under way: KILL now.
    */
   run(spec: ProcessSpec, signal?: AbortSignal, force?: AbortSignal): Promise<ProcessEnd>;
   /**
-   * Stops what is left of an earlier orch: processes whose environment carries this run id (and this task's, if given).
-   * Returns how many were stopped.
+   * Stops what is left of an earlier orch: processes whose environment carries this run id (and this task's, and the folder of
+   * its records, if given: run ids are unique in one repository only), and the trees of `spawned`, as far as they are of this boot and still theirs. Returns how many were stopped.
    */
-  reap(owner: { readonly run: RunId; readonly task?: TaskId }): Promise<number>;
+  reap(owner: { readonly run: RunId; readonly task?: TaskId; readonly dir?: string; readonly spawned?: readonly Spawned[] }): Promise<number>;
 }
 
 /** Small text files of an attempt: prompts in, results out. */
 export interface Files {
   /** Creates the directory and its parents, for this user only. */
   makeDir(dir: string): Promise<void>;
-  /** Replaces the file as a whole. */
+  /** Replaces the file as a whole: any reader, also after a crash, finds the old text or the new one. */
   writeText(file: string, text: string): Promise<void>;
+  /** Nothing there is fine. */
+  remove(file: string): Promise<void>;
   /** At most `maxBytes` from the beginning, or null when there is no such file. */
   readText(file: string, maxBytes: number): Promise<string | null>;
 }
@@ -135,9 +176,47 @@ export type Finding =
   | { readonly kind: 'rewrote-history' }
   | { readonly kind: 'nested-repository'; readonly path: string }
   | { readonly kind: 'stashed' };
+/** How a workspace is to be found. */
+export interface RecoverRequest {
+  /** The commit that its branch and its files are to be at. */
+  readonly head: Sha;
+  /** Files that are there stay as they are, whatever differs: only what is missing is made again. */
+  readonly keepChanges: boolean;
+  readonly copy: readonly string[];
+  readonly link: readonly string[];
+}
+export type RecoverResult =
+  | { readonly ok: true; /** the files are new: setup has not seen them */ readonly made: boolean; readonly notes: readonly string[] }
+  | { readonly ok: false; readonly message: string; readonly transient: boolean };
 export type CollectResult =
   | { readonly ok: true; readonly collected: Collected }
   | { readonly ok: false; readonly message: string };
+
+/** Who is at work in a repository. */
+export interface Watched {
+  readonly task: TaskId;
+  readonly workspace: Workspace;
+  /** An agent can be blamed; a command of the plan's (setup, verify) cannot, but it makes others' guilt uncertain. */
+  readonly kind: 'agent' | 'command';
+  /** The file in which git writes down the commands of this attempt; null = none. */
+  readonly trace: string | null;
+}
+/** What was changed that is not the attempt's to change; each entry one line that says what, and that it was put back. */
+export interface Tampering {
+  /** It was this attempt. */
+  readonly done: readonly string[];
+  /** It may have been this attempt, or somebody else. */
+  readonly notes: readonly string[];
+}
+/** The watch over configuration, hooks, info and references while agents are at work. */
+export interface Integrity {
+  /** Before the first process of an attempt. */
+  enter(watched: Watched): Promise<void>;
+  /** After its last one, and before git looks at what it left. `settled`: branches (in full) of ended tasks, and where they must be. */
+  leave(watched: Watched, settled: ReadonlyMap<string, Sha>): Promise<Tampering>;
+  /** A reference that orch moved itself while agents were at work. */
+  moved(ref: string, to: Sha | null): void;
+}
 
 /** One worktree and one branch per task, whatever they are made of (a `git worktree` today). */
 export interface Workspaces {
@@ -145,6 +224,15 @@ export interface Workspaces {
   create(request: WorkspaceRequest): Promise<CreateResult>;
   /** Commits everything that is not ignored and puts it on the branch, or on a rescue ref when the agent left its branch. */
   collect(workspace: Workspace, message: string): Promise<CollectResult>;
+  /**
+   * Sees that a workspace of an earlier process is there and holds `head`; nothing to do for one that this process has made
+   * or collected. What differs is saved on a rescue ref, and then the workspace is made again from its branch.
+   */
+  recover(workspace: Workspace, request: RecoverRequest): Promise<RecoverResult>;
+  /** What ties the files to the repository: path → content, null = not a file. Empty when the folder is gone. */
+  links(workspace: Workspace): Promise<ReadonlyMap<string, string | null>>;
+  /** Whether the ref of a delivery exists and has its commit. */
+  holds(delivery: Delivery): Promise<boolean>;
   /** Collects, then removes (renamed into a trash that `flush` empties). Returns why it was kept, or null when it is gone. */
   remove(workspace: Workspace): Promise<string | null>;
   /** Variables that processes in this workspace need, so that their git sees it as orch does. */

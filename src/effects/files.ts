@@ -1,12 +1,23 @@
 // Small text files on disk: an attempt's prompt, result and outputs.
-import { open } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { open, rename, rm } from 'node:fs/promises';
 import { ensureDir, outputFile } from 'fs-extra';
 import type { Files } from './effects.ts';
 
 export function createFiles(): Files {
   return {
     makeDir: async (dir) => { await ensureDir(dir, 0o700); },
-    writeText: async (file, text) => { await outputFile(file, text, { mode: 0o600 }); },
+    writeText: async (file, text) => {
+      const whole = `${file}.${randomBytes(4).toString('hex')}.tmp`;
+      try {
+        await outputFile(whole, text, { mode: 0o600 });
+        await rename(whole, file);
+      } catch (error) {
+        await rm(whole, { force: true });
+        throw error;
+      }
+    },
+    remove: async (file) => { await rm(file, { recursive: true, force: true }); },
     readText: async (file, maxBytes) => {
       const handle = await open(file, 'r').catch((error: NodeJS.ErrnoException) => {
         if (error.code === 'ENOENT') return null;

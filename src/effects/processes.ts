@@ -1,18 +1,17 @@
-// Runs programs until every process of their tree is gone. The only importer of execa, whose own waiting, buffering,
-// killing and clean-up are all switched off: they end with the streams, and streams outlive processes.
+// Runs programs until every process of their tree is gone. Owns the order of things: start, watch, stop, sweep, let go.
 import { randomUUID } from 'node:crypto';
-import { execa } from 'execa';
 import type { Exit } from '../run/events.ts';
 import { secretsOf } from '../lib/redact.ts';
-import type { Clock, ProcessEnd, ProcessSpec, Processes, StopRequest } from './effects.ts';
+import type { Clock, ProcessEnd, ProcessSpec, Processes, Spawned, StopRequest, Tier } from './effects.ts';
 import { LOG_LIMITS, type LogLimits } from './processes/bounded-log.ts';
-import { sessionContainment, type Containment, type Target } from './processes/containment.ts';
+import { startChild } from './processes/child.ts';
+import { sessionContainment, type Containment } from './processes/containment.ts';
 import { watchDeadlines } from './processes/deadlines.ts';
 import { Output } from './processes/output.ts';
-import { codeOf, cwdProblem, descriptorProblem, explainSpawnError } from './processes/spawn-error.ts';
+import { cwdProblem, descriptorProblem } from './processes/spawn-error.ts';
 import { isGoneWithin, stopTree } from './processes/stop.ts';
 import { createTable } from './processes/table.ts';
-import type { ProcessTree, TreeScan } from './processes/tree.ts';
+import type { Tree, TreeScan } from './processes/tree.ts';
 
 const DRAIN_MS = 2000;
 // A pipeline's last program may end a moment after the shell that started it; that is not a leftover.
@@ -23,7 +22,10 @@ const REAP_GRACE_MS = 2000;
 
 export interface ProcessesOptions {
   readonly clock: Clock;
+  /** The tier, chosen by `chooseTier`; without it the one that works everywhere. */
   readonly containment?: Containment;
+  /** For a spec with a `sandbox`, from `probeSandbox`; without it such a spec is refused. */
+  readonly sandbox?: Containment;
   readonly logLimits?: LogLimits;
 }
 
@@ -33,13 +35,14 @@ type Cause = { readonly kind: 'timeout'; readonly idle: boolean; readonly afterM
 /** The processes of this machine. */
 export function createProcesses(options: ProcessesOptions): Processes {
   const containment = options.containment ?? sessionContainment(createTable());
-  const context = { clock: options.clock, containment, logLimits: options.logLimits ?? LOG_LIMITS };
+  const context = { clock: options.clock, containment, sandbox: options.sandbox ?? null, logLimits: options.logLimits ?? LOG_LIMITS };
   return {
     run: (spec, signal, force) => runProcess(context, spec, { signal, force }),
-    async reap({ run, task }) {
-      const tree = containment.marked([`ORCH_RUN_ID=${run}`, ...(task === undefined ? [] : [`ORCH_TASK_ID=${task}`])]);
+    async reap({ run, task, dir, spawned = [] }) {
+      const marked = containment.marked([`ORCH_RUN_ID=${run}`, ...(task === undefined ? [] : [`ORCH_TASK_ID=${task}`]), ...(dir === undefined ? [] : [`ORCH_RUN_DIR=${dir}`])]);
+      const recorded = spawned.map((each) => containment.recorded(each)).filter((tree) => tree !== null);
       const seen = new Survivors();
-      await stopTree(tree, { graceMs: REAP_GRACE_MS, onScan: (scan) => seen.add(scan) });
+      await Promise.all([marked, ...recorded].map((tree) => stopTree(tree, { graceMs: REAP_GRACE_MS, onScan: (scan) => seen.add(scan) })));
       return seen.count;
     },
   };
@@ -48,6 +51,7 @@ export function createProcesses(options: ProcessesOptions): Processes {
 interface Context {
   readonly clock: Clock;
   readonly containment: Containment;
+  readonly sandbox: Containment | null;
   readonly logLimits: LogLimits;
 }
 interface Stops {
@@ -56,25 +60,20 @@ interface Stops {
 }
 
 async function runProcess(context: Context, spec: ProcessSpec, stops: Stops): Promise<ProcessEnd> {
-  if (stops.signal?.aborted === true) return notStarted({ kind: 'killed', by: requestOf(stops.signal).reason, forced: false });
+  const containment = spec.sandbox === undefined ? context.containment : context.sandbox;
+  const { tier } = containment ?? context.containment;
+  if (stops.signal?.aborted === true) return notStarted({ kind: 'killed', by: requestOf(stops.signal).reason, forced: false }, tier);
   const problem = cwdProblem(spec.cwd) ?? descriptorProblem(spec.command);
-  if (problem !== null) return notStarted({ kind: 'spawn-error', message: problem });
-  const nonce = randomUUID();
-  const target = context.containment.wrap({ command: spec.command, args: spec.args, env: spec.env }, nonce);
-  const child = spawnChild(target, spec);
-  if (child.pid === undefined) {
-    const failed = await child;
-    return notStarted({ kind: 'spawn-error', message: explainSpawnError(spec, codeOf(failed.cause), failed.originalMessage ?? 'unknown reason') });
-  }
-  const tree = context.containment.adopt(child.pid, nonce);
+  if (problem !== null) return notStarted({ kind: 'spawn-error', message: problem }, tier);
+  if (containment === null) return notStarted({ kind: 'spawn-error', message: `${spec.command} was to run in a sandbox, which does not work here: see orch doctor` }, tier);
+  const contained = { command: spec.command, args: spec.args, env: spec.env, cwd: spec.cwd, graceMs: Math.min(spec.graceMs, LEFTOVER_GRACE_MS), sandbox: spec.sandbox ?? null };
+  const child = await startChild(containment, contained, { nonce: randomUUID(), hasStdin: spec.stdin !== null });
+  if ('kind' in child) return notStarted(child, tier);
   const startedAt = context.clock.awake();
   let endedAt: number | null = null;
-  const exited = new Promise<Exit>((resolve) => {
-    child.once('exit', (code: number | null, signal: NodeJS.Signals | null) => {
-      endedAt = context.clock.awake();
-      resolve(signal === null ? { kind: 'code', code: code ?? 0 } : { kind: 'signal', signal });
-    });
-  });
+  const exited = child.exited.finally(() => (endedAt = context.clock.awake()));
+  const recorded = record(spec, containment.identify(child.pid));
+  const signal = anyOf(stops.signal, recorded.failed);
   let lastOutput = startedAt;
   const output = new Output(child, {
     logFile: spec.logFile, logLimits: context.logLimits, secrets: secretsOf(spec.env), onLine: spec.onLine,
@@ -86,22 +85,30 @@ async function runProcess(context: Context, spec: ProcessSpec, stops: Stops): Pr
   child.stdin?.on('error', () => undefined);
   if (spec.stdin !== null) child.stdin?.end(spec.stdin);
 
-  const cause = await firstOf(exited, { context, spec, signal: stops.signal, lastOutput: () => lastOutput });
-  const ended = cause === null ? { ...(await sweep(tree, spec, stops)), exit: await exited } : await stop(tree, cause, { spec, exited, force: stops.force });
+  const { tree } = child;
+  const cause = await firstOf(exited, { context, spec, signal, lastOutput: () => lastOutput });
+  const ended = cause === null ? { ...(await sweep(tree, spec, { ...stops, signal })), exit: await exited } : await stop(tree, cause, { spec, exited, force: stops.force });
   const durationMs = (endedAt ?? context.clock.awake()) - startedAt;
+  await child.dismiss();
   const { failure, ...summary } = await output.finish(DRAIN_MS);
-  child.stdin?.destroy();
-  child.unref();
+  await recorded.settled;
   if (failure !== null) throw failure;
-  return { exit: ended.exit, durationMs, leftovers: ended.leftovers, ...summary };
+  return { exit: ended.exit, durationMs, leftovers: ended.leftovers, tier, ...summary };
 }
 
-function spawnChild(target: Target, spec: ProcessSpec) {
-  return execa(target.command, target.args, {
-    cwd: spec.cwd, env: target.env, extendEnv: false, preferLocal: false, detached: true, cleanup: false, forceKillAfterDelay: false,
-    reject: false, buffer: false, encoding: 'buffer', stripFinalNewline: false, verbose: 'none',
-    stdin: spec.stdin === null ? 'ignore' : 'pipe', stdout: 'pipe', stderr: 'pipe',
+/** Tells the caller of the spawn; `failed` is aborted when that goes wrong, and `settled` rejects. */
+function record(spec: ProcessSpec, spawned: Spawned): { readonly settled: Promise<void>; readonly failed: AbortSignal } {
+  const failed = new AbortController();
+  const settled = Promise.resolve().then(() => spec.onSpawned?.(spawned));
+  settled.catch(() => {
+    const request: StopRequest = { reason: 'interrupted', forced: true };
+    failed.abort(request);
   });
+  return { settled, failed: failed.signal };
+}
+
+function anyOf(...signals: readonly (AbortSignal | undefined)[]): AbortSignal {
+  return AbortSignal.any(signals.filter((signal) => signal !== undefined));
 }
 
 interface Watch {
@@ -135,8 +142,8 @@ function firstOf(exited: Promise<unknown>, { context, spec, signal, lastOutput }
 }
 
 /** After a normal end: whatever the program left behind is stopped. */
-async function sweep(tree: ProcessTree, spec: ProcessSpec, stops: Stops): Promise<{ readonly leftovers: number }> {
-  const force = stops.force === undefined ? stops.signal : AbortSignal.any([stops.force, ...(stops.signal === undefined ? [] : [stops.signal])]);
+async function sweep(tree: Tree, spec: ProcessSpec, stops: Stops): Promise<{ readonly leftovers: number }> {
+  const force = anyOf(stops.force, stops.signal);
   if (await isGoneWithin(tree, { graceMs: AFTERGLOW_MS, force })) return { leftovers: 0 };
   const seen = new Survivors();
   await stopTree(tree, { graceMs: Math.min(spec.graceMs, LEFTOVER_GRACE_MS), force, onScan: (scan) => seen.add(scan) });
@@ -149,7 +156,7 @@ interface Stopping {
   readonly force: AbortSignal | undefined;
 }
 
-async function stop(tree: ProcessTree, cause: Cause, { spec, exited, force }: Stopping): Promise<{ readonly exit: Exit; readonly leftovers: number }> {
+async function stop(tree: Tree, cause: Cause, { spec, exited, force }: Stopping): Promise<{ readonly exit: Exit; readonly leftovers: number }> {
   const seen = new Survivors();
   let isMainGone = false;
   void exited.then(() => (isMainGone = true));
@@ -181,6 +188,6 @@ function requestOf(signal: AbortSignal): StopRequest {
   return { reason: 'interrupted', forced: false };
 }
 
-function notStarted(exit: Exit): ProcessEnd {
-  return { exit, durationMs: 0, stdoutTail: '', stderrTail: '', outputBytes: 0, truncated: false, leftovers: 0 };
+function notStarted(exit: Exit, tier: Tier): ProcessEnd {
+  return { exit, durationMs: 0, stdoutTail: '', stderrTail: '', outputBytes: 0, truncated: false, leftovers: 0, tier };
 }

@@ -2,16 +2,18 @@
 // the user's checkout is never touched. The parts are in workspaces/.
 import { lstat, mkdir, readdir, realpath, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
-import process from 'node:process';
 import { EXIT, OrchError } from '../errors.ts';
+import type { RunId, Sha } from '../plan/plan.ts';
 import type { Repository, Workspace, Workspaces } from './effects.ts';
 import { hasPlainLayout } from './git/repository.ts';
 import { createCopyList, isInside } from './workspaces/carry.ts';
 import { createTemplates } from './workspaces/checkout.ts';
+import { linksOf } from './workspaces/admin.ts';
 import { capture } from './workspaces/collect.ts';
-import { openContext } from './workspaces/context.ts';
+import { type Context, openContext } from './workspaces/context.ts';
 import { create, type Maker } from './workspaces/create.ts';
 import { type Live, reopen } from './workspaces/live.ts';
+import { recover } from './workspaces/recover.ts';
 import { excludesFile } from './workspaces/excludes.ts';
 import { kindAt, placeOf } from './workspaces/place.ts';
 import { remove } from './workspaces/remove.ts';
@@ -23,6 +25,8 @@ export interface WorkspacesInit {
   readonly root: string;
   /** The root may be inside the user's working tree, because the user said so. */
   readonly isInsideAllowed?: boolean;
+  /** The run that this is for: its git processes carry its name and folder, so that the next orch finds those that outlive this one. */
+  readonly owner?: { readonly run: RunId; readonly dir: string };
 }
 
 /** Throws `OrchError` (exit 2) for a root that worktrees must not be in. */
@@ -30,11 +34,11 @@ export async function createWorkspaces(init: WorkspacesInit): Promise<Workspaces
   const { repo } = init;
   const root = await requireRoot(init);
   const isPlain = await hasPlainLayout(repo);
-  const context = await openContext({ repo, root, hasOwnView: isPlain });
+  const context = await openContext({ repo, root, hasOwnView: isPlain, owner: init.owner ?? null });
   const trash = createTrash({
     commonDir: repo.commonDir, commonBin: path.join(context.home, 'trash'), root, rootBin: path.join(root, '.orch-trash'),
   });
-  const templates = createTemplates(context, path.join(context.home, 'tmp', `templates-${process.pid}`));
+  const templates = createTemplates(context, path.join(context.scratch, 'templates'));
   const maker: Maker = { context, templates, trash, isPlain, copyList: createCopyList(repo.topLevel ?? repo.commonDir) };
   const lives = new Map<string, Live>();
   const liveOf = async (workspace: Workspace): Promise<Live> => {
@@ -42,16 +46,29 @@ export async function createWorkspaces(init: WorkspacesInit): Promise<Workspaces
     if (live !== undefined && live.workspace.attempt === workspace.attempt && live.workspace.path === workspace.path) return live;
     return reopen(context, workspace);
   };
+  const remember = (live: Live): void => void lives.set(keyOf(live.workspace), live);
   return {
-    create: (request) => create(maker, request, (live) => lives.set(keyOf(live.workspace), live)),
+    create: (request) => create(maker, request, remember),
     async collect(workspace, message) {
       try {
-        const { collected } = await capture(context, await liveOf(workspace), { message, onto: 'branch' });
+        const live = await liveOf(workspace);
+        const { collected } = await capture(context, live, { message, onto: 'branch' });
+        lives.set(keyOf(workspace), live);
         return { ok: true, collected };
       } catch (error) {
         return { ok: false, message: error instanceof Error ? error.message : String(error) };
       }
     },
+    async recover(workspace, request) {
+      const live = await liveOf(workspace);
+      const isKnown = lives.get(keyOf(workspace)) === live && kindAt(workspace.path) === 'folder';
+      return isKnown ? { ok: true, made: false, notes: [] } : recover(maker, live, { request, remember });
+    },
+    async links(workspace) {
+      const { place, admin } = await liveOf(workspace);
+      return linksOf(place, admin);
+    },
+    holds: ({ head, ref }) => isHeldBy(context, head, ref),
     async remove(workspace) {
       const kept = await remove(context, trash, await liveOf(workspace));
       if (kept === null) lives.delete(keyOf(workspace));
@@ -64,6 +81,7 @@ export async function createWorkspaces(init: WorkspacesInit): Promise<Workspaces
     },
     async flush() {
       await templates.clear();
+      await context.clear();
       await trash.flush();
       await sweep(path.join(context.home, 'tmp'));
       // Folders of runs, and the root, stay as long as there is anything in them.
@@ -73,12 +91,17 @@ export async function createWorkspaces(init: WorkspacesInit): Promise<Workspaces
   };
 }
 
-/** Deletes temporary files that a killed process left; what is half-made (`orch-…`) says whose a folder is, and stays. */
+async function isHeldBy(context: Context, head: Sha, ref: string): Promise<boolean> {
+  const [tip = null] = await context.refs.resolve([ref]);
+  return tip !== null && (tip === head || (await context.git(['merge-base', '--is-ancestor', head, tip])).code === 0);
+}
+
+/** Deletes temporary files that a killed process left; what is half-made (`orch-…`) says whose a folder is, and what is of a process is its own. */
 async function sweep(folder: string): Promise<void> {
   const yesterday = Date.now() - 24 * 60 * 60 * 1000;
   for (const name of await readdir(folder).catch(() => [])) {
     const file = path.join(folder, name);
-    const info = name.startsWith('orch-') ? null : await lstat(file).catch(() => null);
+    const info = /^(orch|process)-/.test(name) ? null : await lstat(file).catch(() => null);
     if (info !== null && info.mtimeMs < yesterday) await rm(file, { recursive: true, force: true });
   }
 }

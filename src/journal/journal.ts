@@ -1,6 +1,7 @@
 // The journal of a run: facts in, durable when the promise resolves. One writer, the holder of the run's lock; one file
 // per epoch. Never repairs itself after a failed write: the first failure ends it, and with it the run.
 import { open, stat } from 'node:fs/promises';
+import { crashPoint } from '../lib/crash-point.ts';
 import type { RunEvent } from '../run/events.ts';
 import { syncDirectory } from './durable.ts';
 import { JournalError, errnoOf, messageOf } from './journal-error.ts';
@@ -136,7 +137,9 @@ export class Journal implements AsyncDisposable {
   async #begin(header: Header, dir: string): Promise<void> {
     try {
       await this.#enqueue(encodeLine(JSON.stringify(header)));
+      crashPoint('journal-named');
       await syncDirectory(dir);
+      crashPoint('journal-opened');
     } catch (error) {
       await this.close();
       throw error;
@@ -172,6 +175,7 @@ export class Journal implements AsyncDisposable {
       if (bytesWritten === 0) throw new Error('nothing more could be written');
       done += bytesWritten;
     }
+    crashPoint('journal-written');
     // A successor deletes our lock before it reads. So if the lock is still there now, after the write, then whatever is
     // acknowledged here is something that every successor has seen.
     const [synced, held] = await Promise.allSettled([this.#file.datasync(), requireLock(this.#lock.file, this.#path)]);
@@ -179,6 +183,7 @@ export class Journal implements AsyncDisposable {
     if (held.status === 'rejected') throw held.reason;
     if (held.value !== this.#lock.identity) throw lost(this.#path);
     this.#durableBytes += bytes.length;
+    crashPoint('journal-synced');
   }
 
   /** Never a second try: after a failed sync the system may call pages clean that never reached the disk. */

@@ -2,6 +2,7 @@
 // about who may have it.
 import { link, readdir, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
+import { crashPoint } from '../lib/crash-point.ts';
 import { errnoOf } from './journal-error.ts';
 import { segmentEpochs } from './segment.ts';
 
@@ -40,6 +41,7 @@ export async function publishLock({ dir, epoch, content }: { dir: string; epoch:
     if (errnoOf(error) === 'EEXIST') return false;
     throw error;
   }
+  crashPoint('lock-linked');
   // The look that chose the number may be old: a lock below the highest one was never valid.
   const { top, epochs, names } = await loadNumbers(dir);
   if (top > epoch || epochs >= epoch) {

@@ -6,6 +6,7 @@ import { readFile, rm, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EXIT, OrchError } from '../errors.ts';
+import { crashPoint } from '../lib/crash-point.ts';
 import { writeSynced } from './durable.ts';
 import { errnoOf, messageOf } from './journal-error.ts';
 import { loadNumbers, lockFile, publishLock } from './lock-files.ts';
@@ -43,7 +44,10 @@ export async function acquire(options: { dir: string; force?: boolean }): Promis
   try {
     for (let round = 0; round < ROUNDS; round += 1) {
       const epoch = await tryAcquire({ dir, force, self });
-      if (epoch !== null) return heldLock(dir, epoch);
+      if (epoch !== null) {
+        crashPoint('lock-taken');
+        return heldLock(dir, epoch);
+      }
       await delay(Math.random() * 5);
     }
   } catch (error) {

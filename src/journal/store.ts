@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { access, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { EXIT, OrchError } from '../errors.ts';
+import { crashPoint } from '../lib/crash-point.ts';
 import type { Plan, RunId, TaskId } from '../plan/plan.ts';
 import type { RunEvent } from '../run/events.ts';
 import { makeDirs, syncDirectory, writeSynced } from './durable.ts';
@@ -54,8 +55,10 @@ export async function createRun(init: { commonDir: string; plan: Plan; manifestT
       ...(manifestText === null ? [] : [writeSynced(path.join(staged, 'manifest.yml'), manifestText)]),
     ]);
     await syncDirectory(staged);
+    crashPoint('run-staged');
     await rename(staged, paths.dir);
     await syncDirectory(runsDir(commonDir));
+    crashPoint('run-created');
     return paths;
   } catch (error) {
     await rm(staged, { recursive: true, force: true }).catch(() => undefined);
@@ -92,6 +95,12 @@ export async function loadRun(commonDir: string, run: RunId): Promise<LoadedRun>
   if (first !== undefined) requireSamePlan(first, hash, paths);
   const plan = parsePlan(text, paths);
   return { paths, plan, planHash: hash, events: journal.events, journal };
+}
+
+/** The plan of a run, not checked against its journal. Throws with exit 3. */
+export async function loadPlan(commonDir: string, run: RunId): Promise<Plan> {
+  const paths = runPaths(commonDir, run);
+  return parsePlan(await readFile(paths.plan).catch((error: unknown) => unreadablePlan(paths, error)), paths);
 }
 
 /** Removes the records of a run that nobody is working on, at once for every reader; needs no space. Throws `run-locked`, exit 3. */

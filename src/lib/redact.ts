@@ -7,11 +7,16 @@ const SHORTEST = 8;
 const SHORTEST_LINE = 16;
 const MASK = Buffer.from('***');
 
+/** Whether a variable of this name is taken for a secret. */
+export function isSecretName(name: string): boolean {
+  return SECRET_NAME.test(name) && !NOT_SECRET.test(name);
+}
+
 /** What must not be printed of an environment: values of variables that are named like secrets, in each form in which they may be printed. */
 export function secretsOf(env: Readonly<Record<string, string>>): readonly string[] {
   const found = new Set<string>();
   for (const [name, value] of Object.entries(env)) {
-    if (value.length < SHORTEST || !SECRET_NAME.test(name) || NOT_SECRET.test(name)) continue;
+    if (value.length < SHORTEST || !isSecretName(name)) continue;
     found.add(value);
     found.add(JSON.stringify(value).slice(1, -1));
     for (const line of value.split('\n')) if (line !== value && line.length >= SHORTEST_LINE) found.add(line);

@@ -1,6 +1,6 @@
 // What every phase is given: the plan, the effects, and where an attempt's files are. Types and small derivations only.
 import type { Adapter } from '../agents/adapter.ts';
-import type { Clock, Files, Processes, Repository, Workspace, Workspaces } from '../effects/effects.ts';
+import type { Clock, Files, Integrity, Processes, Repository, Workspace, Workspaces } from '../effects/effects.ts';
 import type { Plan, PlannedTask, TaskId } from '../plan/plan.ts';
 import type { Action, AgentOutput, FailureReason, PhaseDetail, PhaseResult, RetryClass } from '../run/events.ts';
 import type { Stop } from '../run/driver.ts';
@@ -11,18 +11,25 @@ export interface AttemptPaths {
   readonly dir: string;
   readonly prompt: string;
   readonly log: string;
+  /** How the agent ended, before anything is made of it. */
+  readonly ended: string;
   readonly result: string;
+  /** The git commands that the agent ran. */
+  readonly trace: string;
   /** `$ORCH_OUTPUT`. */
   readonly output: string;
 }
 
 export interface PhaseContext {
   readonly plan: Plan;
+  /** The folder of the run's records. */
+  readonly runDir: string;
   readonly repo: Repository;
   readonly clock: Clock;
   readonly files: Files;
   readonly processes: Processes;
   readonly workspaces: Workspaces;
+  readonly integrity: Integrity;
   readonly adapterOf: (agent: string) => Adapter;
   readonly attemptPaths: (task: TaskId, attempt: number) => AttemptPaths;
   /** The environment of a child: the allow-list of ours, and `set` over it. `pass` are further names to inherit. */
@@ -58,6 +65,7 @@ export async function attemptVariables(context: PhaseContext, { task, action }: 
     ...(await context.workspaces.variables(workspace)),
     ...task.env,
     ORCH_RUN_ID: context.plan.run,
+    ORCH_RUN_DIR: context.runDir,
     ORCH_TASK_ID: task.id,
     ORCH_ATTEMPT: String(action.attempt),
     ORCH_BRANCH: task.branch,

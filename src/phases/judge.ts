@@ -24,6 +24,11 @@ export function judge(task: PlannedTask, exit: Exit, verdict: Verdict, collected
   return judgeFindings(collected.findings) ?? judgeChanges(task, verdict.denials, collected);
 }
 
+/** An attempt that changed what is not its own has failed, whatever else it did. */
+export function judgeTampering(tampered: readonly string[]): Judgement | null {
+  return tampered.length === 0 ? null : no('tampered', 'never', tampered.join('; '));
+}
+
 function no(reason: FailureReason, retry: RetryClass, message: string): Extract<Judgement, { ok: false }> {
   return { ok: false, reason, retry, message };
 }

@@ -4,8 +4,8 @@ import type { CreateResult } from '../effects/effects.ts';
 import type { Sha } from '../plan/plan.ts';
 import type { PhaseResult } from '../run/events.ts';
 import { indexOfTask } from '../run/plan-index.ts';
-import { describeExit, outputTail, runCommands } from './command.ts';
 import { failed, type Job, type PhaseContext } from './context.ts';
+import { setUp } from './setup.ts';
 
 export async function prepare(context: PhaseContext, job: Job): Promise<PhaseResult> {
   const { plan, workspaces } = context;
@@ -18,18 +18,7 @@ export async function prepare(context: PhaseContext, job: Job): Promise<PhaseRes
   if (!created.ok) return refusal(created, starts);
   const { workspace, notes } = created;
   const detail = { worktree: workspace.path, start: workspace.start, notes };
-  if (task.setup.length === 0) return { ok: true, detail };
-  const paths = context.attemptPaths(task.id, action.attempt);
-  await context.files.makeDir(paths.dir);
-  const { failure, durationMs } = await runCommands(context, job, {
-    commands: task.setup, workspace, logFile: paths.log,
-  });
-  if (failure === null) return { ok: true, detail: { ...detail, durationMs } };
-  const { command, end } = failure;
-  const after = { ...detail, exit: end.exit, log: paths.log };
-  if (end.exit.kind === 'killed') return failed('interrupted', 'never', 'stopped during setup', after);
-  const tail = outputTail(end, 300);
-  return failed('setup-failed', 'infrastructure', `setup \`${command}\`: ${describeExit(end.exit)}${tail === '' ? '' : `: ${lastLine(tail)}`}`, after);
+  return await setUp(context, job, { workspace, detail });
 }
 
 /** The commits that the task starts from, with the names that a conflict is reported by. */
@@ -48,8 +37,4 @@ function refusal(created: Extract<CreateResult, { ok: false }>, starts: readonly
     return failed('needs-conflict', 'never', `the branches of ${names.join(' and ')} conflict in ${files}`);
   }
   return failed('workspace', created.transient ? 'infrastructure' : 'never', created.message);
-}
-
-function lastLine(text: string): string {
-  return text.slice(text.lastIndexOf('\n') + 1);
 }

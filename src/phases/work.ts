@@ -1,14 +1,17 @@
-// The work phase: one agent (or one command) in one worktree, until its whole process tree is gone; then everything it
-// left is put on a ref, and only then is it judged.
+// The work phase: one agent (or one command) in one worktree, until its whole process tree is gone. What it left is
+// settled in settle.ts.
 import path from 'node:path';
 import { OrchError } from '../errors.ts';
 import type { Launch, StreamReader, Verdict } from '../agents/adapter.ts';
-import type { ProcessEnd, Workspace } from '../effects/effects.ts';
-import type { AgentReport, PhaseDetail, PhaseResult } from '../run/events.ts';
+import type { ProcessSpec } from '../effects/effects.ts';
+import { crashPoint } from '../lib/crash-point.ts';
+import type { AgentReport, PhaseResult } from '../run/events.ts';
 import { attemptVariables, failed, workspaceOf, type AttemptPaths, type Job, type PhaseContext } from './context.ts';
 import { describeExit } from './command.ts';
-import { judge, notesOf } from './judge.ts';
 import { promptFor } from './prompt.ts';
+import { forgetEnd, saveEnd, settle, type Ended } from './settle.ts';
+import { ensureWorkspace } from './setup.ts';
+import { watched } from './tamper.ts';
 
 const NO_REPORT: AgentReport = { sessionId: null, model: null, costUsd: null, tokens: null, turns: null, result: null };
 
@@ -16,45 +19,39 @@ export async function work(context: PhaseContext, job: Job): Promise<PhaseResult
   const { task, action, stop } = job;
   const workspace = workspaceOf(context, job);
   if (workspace === null) return failed('workspace', 'infrastructure', 'the worktree to work in is gone');
+  const ready = await ensureWorkspace(context, job, { workspace, head: null });
+  if (!ready.ok) return ready;
   const paths = context.attemptPaths(task.id, action.attempt);
   await context.files.makeDir(paths.dir);
+  await forgetEnd(context, paths);
   const started = await start(context, job, paths);
   if ('refusal' in started) return failed('spawn', 'never', started.refusal);
   const { launch, reader, pass } = started;
   await context.files.writeText(paths.output, '');
-  const end = await context.processes.run(
-    {
-      command: launch.command, args: launch.args, cwd: workspace.path, stdin: launch.stdin,
-      env: context.environment({ ...launch.env, ...(await attemptVariables(context, job, workspace)) }, [...context.plan.passEnv, ...pass]),
-      timeoutMs: task.timeoutMs, idleTimeoutMs: task.idleTimeoutMs, graceMs: context.plan.graceMs, logFile: paths.log,
-      onLine: (line, stream) => {
-        const text = reader.line(line, stream);
-        if (text !== null) context.onOutput({ task: task.id, attempt: action.attempt, text });
-      },
+  crashPoint('attempt-begun');
+  const spec: ProcessSpec = {
+    command: launch.command, args: launch.args, cwd: workspace.path, stdin: launch.stdin,
+    env: context.environment({ ...launch.env, ...(await attemptVariables(context, job, workspace)), ...traced(paths) }, [...context.plan.passEnv, ...pass]),
+    timeoutMs: task.timeoutMs, idleTimeoutMs: task.idleTimeoutMs, graceMs: context.plan.graceMs, logFile: paths.log,
+    onLine: (line, stream) => {
+      const text = reader.line(line, stream);
+      if (text !== null) context.onOutput({ task: task.id, attempt: action.attempt, text });
     },
-    stop.gentle, stop.force,
-  );
+  };
+  const who = { task: task.id, workspace, kind: 'agent', trace: paths.trace } as const;
+  const { value: end, tampering } = await watched(context, who, { run: job.run, work: async () => await context.processes.run(spec, stop.gentle, stop.force) });
+  crashPoint('agent-ended');
   const verdict = reader.verdict({ exit: end.exit, stderrTail: end.stderrTail, stdoutTail: end.stdoutTail, now: context.clock.now() });
-  return await settle(context, job, { workspace, paths, end, verdict });
+  const { exit, durationMs, leftovers, tier } = end;
+  const ended: Ended = { v: 1, start: workspace.start, exit, durationMs, leftovers, tier, verdict, tampered: tampering.done, notes: [...(ready.detail.notes ?? []), ...tampering.notes] };
+  await saveEnd(context, paths, ended);
+  crashPoint('end-saved');
+  return await settle(context, { task, action, workspace, ended });
 }
 
-/** Work is on a ref before it is judged: a failed attempt loses nothing either. */
-async function settle(
-  context: PhaseContext,
-  job: Job,
-  { workspace, paths, end, verdict }: { workspace: Workspace; paths: AttemptPaths; end: ProcessEnd; verdict: Verdict },
-): Promise<PhaseResult> {
-  const { task } = job;
-  const notes = end.leftovers > 0 ? [`left ${end.leftovers} process${end.leftovers === 1 ? '' : 'es'} running; stopped`] : [];
-  const base: PhaseDetail = { report: verdict.report, exit: end.exit, durationMs: end.durationMs, log: paths.log, notes };
-  const collecting = await context.workspaces.collect(workspace, `${task.name}\n\nOrch-Run: ${context.plan.run}\nOrch-Task: ${task.id}\nOrch-Attempt: ${job.action.attempt}`);
-  if (!collecting.ok) return failed('workspace', 'never', `its work could not be saved: ${collecting.message}; the worktree is kept`, base);
-  const { collected } = collecting;
-  const detail: PhaseDetail = { ...base, delivery: collected.delivery, notes: [...notes, ...notesOf(collected.findings)] };
-  const judgement = judge(task, end.exit, verdict, collected);
-  const result: PhaseResult = judgement.ok ? { ok: true, detail } : { ...judgement, detail };
-  await context.files.writeText(paths.result, `${JSON.stringify(result, null, 2)}\n`);
-  return result;
+/** git writes down what the agent does with it: the evidence when somebody has changed what is not theirs. */
+function traced(paths: AttemptPaths): Record<string, string> {
+  return { GIT_TRACE2_EVENT: paths.trace };
 }
 
 type Started = { readonly launch: Launch; readonly reader: StreamReader; readonly pass: readonly string[] } | { readonly refusal: string };

@@ -51,7 +51,7 @@ export interface PlannedTask {
   readonly id: TaskId;
   readonly name: string;
   readonly work: Work;
-  /** Ids of this plan, without duplicates, none of them this task. */
+  /** Ids of tasks or fan-outs of this plan, without duplicates, none of them this task. A fan-out means all of its tasks. */
   readonly needs: readonly TaskId[];
   /** Environment of setup, work and verify, over the allow-list. */
   readonly env: Readonly<Record<string, string>>;
@@ -73,6 +73,26 @@ export interface PlannedTask {
   readonly concurrency: string | null;
   /** Without `refs/heads/`: `orch/<run>/<task>`. */
   readonly branch: string;
+  /** The task of the manifest that this is a member of; absent = it stands there itself. */
+  readonly of?: string;
+  /** Its prompt, command, arguments, variables, `setup` and `verify` are templates still: `needs.*` is known when it starts. */
+  readonly late?: true;
+}
+
+/** Tasks that are made when another task has completed, of the items that it names. The plan itself never changes. */
+export interface FanOut {
+  /** As in the manifest; a `needs` on it means all of its tasks. */
+  readonly id: TaskId;
+  /** null = the text that its agent ended with. */
+  readonly from: { readonly task: TaskId; readonly output: string | null };
+  /** Globs of items to leave out. */
+  readonly exclude: readonly string[];
+  /** Items per task. */
+  readonly batch: number;
+  /** More tasks than these fail the task that they come from. */
+  readonly maxTasks: number;
+  /** A task with the fan-out's id, all of whose texts are templates that may read `item`. */
+  readonly template: PlannedTask;
 }
 
 /** Stop starting tasks after this many failures; a percentage counts once 10 tasks have finished. */
@@ -106,4 +126,6 @@ export interface Plan {
   /** Names or `PREFIX_*` globs of variables that agents inherit, beyond the built-in allow-list. */
   readonly passEnv: readonly string[];
   readonly tasks: readonly PlannedTask[];
+  /** Absent = none. */
+  readonly fanOuts?: readonly FanOut[];
 }

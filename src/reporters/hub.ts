@@ -15,6 +15,8 @@ export interface Hub {
   onEvent(event: RunEvent, state: RunState): void;
   onOutput(output: AgentOutput): void;
   onTick(now: Instant): void;
+  suspend(): void;
+  resume(): void;
   /** Closes each reporter once; resolves when all are closed, and never rejects. */
   close(): Promise<void>;
 }
@@ -52,6 +54,8 @@ export function createHub(reporters: readonly Reporter[], options: HubOptions): 
     onEvent: (event, state) => each((reporter) => reporter.onEvent(event, state)),
     onOutput: (output) => each((reporter) => reporter.onOutput?.(output)),
     onTick: (now) => each((reporter) => reporter.onTick?.(now)),
+    suspend: () => each((reporter) => reporter.suspend?.()),
+    resume: () => each((reporter) => reporter.resume?.()),
     close: async () => {
       for (const reporter of live) {
         live.delete(reporter);

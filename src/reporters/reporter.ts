@@ -11,6 +11,10 @@ export interface Reporter {
   onOutput?(output: AgentOutput): void;
   /** A few times a second while the run goes on. */
   onTick?(now: Instant): void;
+  /** The terminal is somebody else's for a while (Ctrl-Z). */
+  suspend?(): void;
+  /** It is ours again. */
+  resume?(): void;
   close(): Promise<void>;
 }
 

@@ -3,9 +3,11 @@
 import { setMaxListeners } from 'node:events';
 import type { Clock, StopRequest } from '../effects/effects.ts';
 import { EXIT } from '../errors.ts';
-import type { Plan, TaskId } from '../plan/plan.ts';
+import { crashPoint } from '../lib/crash-point.ts';
+import type { Plan, PlannedTask, TaskId } from '../plan/plan.ts';
 import { decide } from './decide.ts';
 import type { Action, CancelReason, Fact, PhaseResult, RunEvent } from './events.ts';
+import { grownPlan } from './grown.ts';
 import { indexOf, indexOfTask } from './plan-index.ts';
 import { keptBecause } from './outcome.ts';
 import { reduce } from './reduce.ts';
@@ -22,14 +24,16 @@ export interface Stop {
 export interface Phases {
   perform(action: Action, state: RunState, stop: Stop): Promise<PhaseResult>;
   /** Removes a settled task's worktree. Returns why it was kept, or null. */
-  release(task: TaskId, state: TaskState): Promise<string | null>;
+  release(task: PlannedTask, state: TaskState): Promise<string | null>;
 }
 
 export interface DriverOptions {
   readonly plan: Plan;
   /** The state that the journal holds so far. */
   readonly state: RunState;
-  /** Recorded before anything else: `run-started` or `run-resumed`. */
+  /** What an earlier process left unrecorded, e.g. the results of phases that it did not see end; recorded before `first`. */
+  readonly found?: readonly Fact[];
+  /** Recorded before anything is decided: `run-started` or `run-resumed`. */
   readonly first: Fact;
   readonly journal: { append(events: readonly RunEvent[]): Promise<void> };
   readonly phases: Phases;
@@ -64,7 +68,7 @@ export class Driver {
     this.#options = options;
     this.#state = options.state;
     this.#slots = new Slots(options.plan.maxParallel);
-    this.#inbox.push({ fact: options.first });
+    this.#inbox.push(...[...(options.found ?? []), options.first].map((fact) => ({ fact })));
     // Every running phase listens; a thousand of them are no leak.
     setMaxListeners(0, this.#gentle.signal, this.#force.signal);
     this.done = this.#run();
@@ -102,6 +106,7 @@ export class Driver {
     for (;;) {
       const { events, launches, wakeAt } = this.#turn();
       if (events.length > 0 && !(await this.#record(events))) return await this.#abandon();
+      if (events.length > 0) crashPoint('recorded');
       for (const action of launches) this.#launch(action);
       this.#startReleases();
       const { exitCode, finishedAt } = this.#state;
@@ -150,7 +155,8 @@ export class Driver {
   }
 
   #launch(action: Action): void {
-    const { plan, phases } = this.#options;
+    const { phases } = this.#options;
+    const plan = grownPlan(this.#options.plan, this.#state);
     const stop: Stop = { gentle: this.#gentle.signal, force: this.#force.signal };
     const state = this.#state;
     const provider = action.phase === 'work' ? (indexOf(plan).providers[indexOfTask(plan, action.task)] ?? null) : null;
@@ -167,13 +173,14 @@ export class Driver {
   }
 
   #startReleases(): void {
-    const { plan, phases } = this.#options;
+    const { phases } = this.#options;
+    const plan = grownPlan(this.#options.plan, this.#state);
     for (const index of this.#state.unreleased) {
       const task = plan.tasks[index];
       const state = this.#state.tasks[index];
       if (task === undefined || state === undefined || this.#releasing.has(task.id) || keptBecause(plan, state) !== null) continue;
       this.#releasing.add(task.id);
-      void this.#await(phases.release(task.id, state), (kept): Fact => ({ type: 'worktree-released', task: task.id, kept }));
+      void this.#await(phases.release(task, state), (kept): Fact => ({ type: 'worktree-released', task: task.id, kept }));
     }
   }
 

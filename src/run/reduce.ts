@@ -4,15 +4,18 @@ import { unreachable } from '../errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { AgentReport, PhaseDetail, PhaseResult, RunEvent, Tokens } from './events.ts';
 import { closeGate, openGate, seedOf } from './gate.ts';
+import { grownPlan, openFanOuts } from './grown.ts';
 import { countKey, failuresOf, isResumable } from './outcome.ts';
 import { indexOf, indexOfTask } from './plan-index.ts';
 import { afterFailure } from './retry.ts';
+import { FRESH } from './state.ts';
 import type { Counts, GateState, RunState, TaskState } from './state.ts';
 
 type Finished = Extract<RunEvent, { type: 'phase-finished' }>;
 
 /** The state after one more event. Throws on an event that cannot follow this state: that is a bug or a foreign journal. */
-export function reduce(plan: Plan, state: RunState, event: RunEvent): RunState {
+export function reduce(frozen: Plan, state: RunState, event: RunEvent): RunState {
+  const plan = grownPlan(frozen, state);
   const next: RunState = { ...state, seq: event.seq };
   switch (event.type) {
     case 'run-started':
@@ -35,6 +38,14 @@ export function reduce(plan: Plan, state: RunState, event: RunEvent): RunState {
         now: { at: 'settled', outcome: event.outcome, reason: event.reason, message: event.message },
         settledAt: event.at,
       }));
+    case 'tasks-added':
+      if (!openFanOuts(plan, state).some(({ id }) => id === event.fanOut)) throw new Error(`the plan has no fan-out ${event.fanOut} to be made`);
+      return {
+        ...next,
+        added: [...next.added, { fanOut: event.fanOut, tasks: event.tasks }],
+        tasks: [...next.tasks, ...event.tasks.map(() => FRESH)],
+        counts: { ...next.counts, waiting: next.counts.waiting + event.tasks.length },
+      };
     case 'worktree-released': {
       const index = indexOfTask(plan, event.task);
       const after = event.kept === null ? update(next, index, (task) => ({ ...task, worktree: null })) : next;
@@ -71,13 +82,13 @@ function finishPhase(plan: Plan, state: RunState, event: Finished): RunState {
 
   function fail(before: TaskState, finished: Finished, failure: Extract<PhaseResult, { ok: false }>): TaskState {
     if (task === undefined) return before;
-    const retry = afterFailure(task, before, { ...failure, at: finished.at, attempt: finished.attempt });
+    const retry = afterFailure(task, before, { ...failure, at: finished.at, attempt: finished.attempt, phase: finished.phase });
     return {
       ...before,
       now: retry.now,
       counted: before.counted + (retry.counts ? 1 : 0),
       infra: failure.retry === 'infrastructure' ? before.infra + 1 : 0,
-      workDone: before.workDone && finished.phase === 'verify' && retry.now.at === 'ending',
+      workDone: before.workDone && finished.phase === 'verify' && (retry.now.at === 'ending' || (retry.now.at === 'waiting' && retry.now.next === 'verify')),
       verified: false,
       feedback: retry.now.at === 'waiting' ? (failure.feedback ?? before.feedback) : before.feedback,
       resumeSession: retry.resumeSession,
@@ -109,6 +120,7 @@ function learn(task: TaskState, detail: PhaseDetail): TaskState {
     // A new start means that the delivery of the attempt before is history (it is on a rescue ref).
     delivery: detail.delivery ?? (detail.start === undefined ? task.delivery : null),
     report: detail.report === undefined ? task.report : addReport(task.report, detail.report),
+    outputs: detail.outputs ?? task.outputs,
     exit: detail.exit ?? task.exit,
     log: detail.log ?? task.log,
     notes: detail.notes === undefined || detail.notes.length === 0 ? task.notes : [...task.notes, ...detail.notes].slice(-20),
@@ -153,7 +165,6 @@ function reopen(task: TaskState, alsoFailed: boolean): TaskState {
   const { now } = task;
   const attempt = task.attempts + 1;
   if (now.at === 'waiting') return now.notBefore === 0 ? task : { ...task, now: { ...now, notBefore: 0 } };
-  if (now.at === 'ending') return task;
   if (now.at === 'running') {
     const next = now.phase === 'verify' ? 'verify' : 'prepare';
     return { ...task, now: { at: 'waiting', next, attempt: next === 'verify' ? now.attempt : attempt, notBefore: 0 } };

@@ -18,8 +18,9 @@ export interface Retry {
 }
 
 /** What follows a failure at `at`: another attempt, or the task's end. */
-export function afterFailure(task: PlannedTask, state: TaskState, failure: Failure & { readonly at: Instant; readonly attempt: number }): Retry {
+export function afterFailure(task: PlannedTask, state: TaskState, failure: Failure & { readonly at: Instant; readonly attempt: number; readonly phase: Phase }): Retry {
   const again = (next: Phase, notBefore: Instant): TaskAt => ({ at: 'waiting', next, attempt: failure.attempt + 1, notBefore });
+  const backOff = failure.at + 1000 * 4 ** state.infra;
   const end: Retry = {
     now: { at: 'ending', outcome: outcomeOf(failure.reason), reason: failure.reason, message: failure.message },
     counts: false,
@@ -31,7 +32,9 @@ export function afterFailure(task: PlannedTask, state: TaskState, failure: Failu
       return end;
     case 'infrastructure':
       if (state.infra >= MAX_INFRASTRUCTURE_RETRIES) return end;
-      return { now: again('prepare', failure.at + 1000 * 4 ** state.infra), counts: false, resumeSession: false };
+      // An agent that has ended well is not run again because its verification could not be started.
+      if (failure.phase === 'verify') return { now: { at: 'waiting', next: 'verify', attempt: failure.attempt, notBefore: backOff }, counts: false, resumeSession: false };
+      return { now: again('prepare', backOff), counts: false, resumeSession: false };
     case 'provider':
       return { now: again('work', failure.at), counts: false, resumeSession: true };
     case 'timeout':

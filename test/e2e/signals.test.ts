@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { appears, type Running } from '../support/orch.ts';
-import { isAlive, makeProject, pidIn, type Project } from '../support/project.ts';
+import { agentsOf, makeProject, type Project } from '../support/project.ts';
 import { checkoutState } from '../support/repo.ts';
 
 let project: Project;
@@ -47,11 +47,11 @@ async function resumesToTheEnd(): Promise<void> {
 
 test.each([['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]] as const)('%s stops gently, saves the work and exits %i; resume goes on', async (signal, code) => {
   const running = await begin();
-  const agent = pidIn(at('ready'));
+  expect(agentsOf(project).length).toBeGreaterThan(0);
   running.child.kill(signal);
   const ended = await running.ended;
   expect(ended.code, ended.stderr).toBe(code);
-  expect(isAlive(agent)).toBe(false);
+  expect(agentsOf(project)).toEqual([]);
   const status = await project.status();
   expect(status).toMatchObject({ state: 'interrupted', exitCode: code });
   const long = status.tasks.find(({ id }) => id === 'long');
@@ -75,7 +75,7 @@ test('a second Ctrl-C kills what is deaf to the first, and its work is saved eve
   running.child.kill('SIGINT');
   const ended = await running.ended;
   expect(ended.code, ended.stderr).toBe(130);
-  expect(isAlive(pidIn(ready))).toBe(false);
+  expect(agentsOf(deaf)).toEqual([]);
   expect(deaf.git('show', `${(await deaf.task('a')).head}:half.txt`)).toBe('half');
   deaf.dispose();
 });
@@ -86,10 +86,8 @@ test('kill -9 of orch: the next start stops the orphan, loses nothing and arrive
   running.child.kill('SIGKILL');
   await running.ended;
   expect(await project.status()).toMatchObject({ state: 'interrupted', exitCode: null });
-  const [agent, daemon] = [pidIn(at('ready')), pidIn(at('daemon'))];
-  expect(isAlive(agent)).toBe(true);
   await resumesToTheEnd();
-  expect([isAlive(agent), isAlive(daemon)]).toEqual([false, false]);
+  expect(agentsOf(project)).toEqual([]);
   const { run } = await project.status();
   expect(project.git('show', `refs/orch/rescue/${run}/long:half.txt`)).toBe('half');
 });
@@ -124,4 +122,17 @@ test('--json streams the journal, gapless, run-started first and run-finished la
   for (const { seq } of events) expect(readFileSync(journal, 'utf8')).toContain(`"seq":${seq},`);
   // The narration is on the other stream.
   expect(ended.stderr).toContain('2 completed');
+});
+
+test('a resume does not touch a run of the same name in another repository', async () => {
+  const other = makeProject();
+  const [ready, go] = [path.join(other.home, 'signals', 'ready'), path.join(other.home, 'signals', 'go')];
+  mkdirSync(path.dirname(ready), { recursive: true });
+  const theirs = other.start(['run', other.manifest(`tasks:\n  a: ${script(`touch ${ready}`, `wait ${go}`, 'edit a.txt a')}\n`), '--run-id', 'same']);
+  await appears(ready);
+  await project.run(['run', project.manifest(`tasks:\n  a: ${script('edit a.txt a', 'fail 1')}\n`), '--run-id', 'same']);
+  expect((await project.run(['resume', '--failed'])).code).toBe(1);
+  mkdirSync(go);
+  expect((await theirs.ended).code).toBe(0);
+  other.dispose();
 });

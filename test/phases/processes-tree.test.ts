@@ -94,11 +94,11 @@ describe('innocent processes', () => {
     const innocent = spawn('sleep', ['60'], { detached: true, env: { ORCH_RUN_ID: rig.run, ORCH_NONCE: 'theirs' } });
     const pid = innocent.pid ?? 0;
     // A tree whose root had this very pid, earlier.
-    const reused = new ProcessTree({ table: { ...table, startOf: () => table.startOf(pid) - 1 }, rootPid: pid, markers: ['ORCH_NONCE=ours'] });
+    const reused = new ProcessTree({ table, root: { pid, start: table.startOf(pid) - 1 }, markers: ['ORCH_NONCE=ours'] });
     expect((await reused.signal('SIGKILL')).members).toEqual([]);
     expect(isAlive(pid)).toBe(true);
     // And the same tree without the trick does see it, or this test would prove nothing.
-    const real = new ProcessTree({ table, rootPid: pid, markers: ['ORCH_NONCE=ours'] });
+    const real = new ProcessTree({ table, root: { pid, start: table.startOf(pid) }, markers: ['ORCH_NONCE=ours'] });
     expect((await real.scan()).members.map((row) => row.pid)).toEqual([pid]);
     innocent.kill('SIGKILL');
     await once(innocent, 'exit');

@@ -1,6 +1,6 @@
 // A repository with orch's configuration for end-to-end tests: an agent that does what its prompt says, and assertions
 // about what a run may leave behind.
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'vitest';
 import type { StatusDocument, TaskDocument } from '../../src/reporters/status.ts';
@@ -77,17 +77,33 @@ export async function leavesNothing(project: Project, act: () => Promise<Ended>)
   return ended;
 }
 
-/** The process id that an agent's step wrote to a file. */
-export function pidIn(file: string): number {
-  return Number(readFileSync(file, 'utf8').trim());
+/**
+ * Living processes that belong to a project's agents, by command line, environment or working directory: in a pid
+ * namespace the numbers that they know themselves by mean nothing out here. Linux only; elsewhere nothing is found.
+ */
+export function agentsOf(project: Pick<Project, 'home'>): string[] {
+  const mark = path.basename(project.home);
+  const pids = existsSync('/proc/self') ? readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid) : [];
+  return pids.flatMap((pid) => {
+    const [command, environment] = [read(`/proc/${pid}/cmdline`), read(`/proc/${pid}/environ`)];
+    const isAgent = environment.includes('ORCH_NONCE=') || command.includes('signals/');
+    const isZombie = /^\d+ \(.*\) Z/s.test(read(`/proc/${pid}/stat`));
+    return isAgent && !isZombie && [command, environment, cwdOf(pid)].some((text) => text.includes(mark)) ? [`${pid} ${command.replaceAll('\0', ' ')}`] : [];
+  });
 }
 
-/** Whether a process lives (a zombie does not). */
-export function isAlive(pid: number): boolean {
+function read(file: string): string {
   try {
-    process.kill(pid, 0);
-    return !existsSync('/proc/self') || !/^\d+ \(.*\) Z/s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+    return readFileSync(file, 'latin1');
   } catch {
-    return false;
+    return '';
+  }
+}
+
+function cwdOf(pid: string): string {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return '';
   }
 }

@@ -37,9 +37,10 @@ interface Pending {
   readonly settle: (refusal: RefRefusal) => void;
 }
 
-/** References of one repository. `message` is written to reflogs. */
-export function createRefs(repo: Repository, message = 'orch'): Refs {
-  const call = { cwd: repo.commonDir, env: { ...gitEnvironment(), GIT_DIR: repo.commonDir } };
+/** References of one repository. `message` is written to reflogs; `env` is added to that of git. */
+export function createRefs(repo: Repository, { message = 'orch', env = {} }: { message?: string; env?: Readonly<Record<string, string>> } = {}): Refs {
+  // What an agent planted must not make git fetch a missing object by a command of its own.
+  const call = { cwd: repo.commonDir, env: { ...gitEnvironment(), GIT_DIR: repo.commonDir, GIT_NO_LAZY_FETCH: '1', ...env } };
   const transact = createTransactions({ ...call, message });
   let pending: Pending[] = [];
   let running = false;

@@ -1,6 +1,6 @@
 // Ends a process tree: gently, then for good, and only believes what a look at the processes shows. Owns no process.
 import { pause } from '../clock.ts';
-import type { ProcessTree, TreeScan } from './tree.ts';
+import type { Tree, TreeScan } from './tree.ts';
 
 const LONGEST_POLL_MS = 200;
 // A process that ten seconds of KILL do not end is stuck in the kernel; waiting for ever would hang the run with it.
@@ -16,7 +16,7 @@ export interface StopOptions {
 }
 
 /** TERM to every process of the tree, KILL to what is left after the grace; resolves when none is left. Tells whether KILL was needed. */
-export async function stopTree(tree: ProcessTree, options: StopOptions): Promise<{ readonly forced: boolean }> {
+export async function stopTree(tree: Tree, options: StopOptions): Promise<{ readonly forced: boolean }> {
   if (options.graceMs > 0 && options.force?.aborted !== true) {
     options.onScan?.(await tree.signal('SIGTERM'));
     // A process that is stopped does not see a TERM until it goes on.
@@ -41,7 +41,7 @@ export async function stopTree(tree: ProcessTree, options: StopOptions): Promise
 }
 
 /** Looks again and again until no process of the tree is left (true) or the grace is over (false). */
-export async function isGoneWithin(tree: ProcessTree, options: StopOptions): Promise<boolean> {
+export async function isGoneWithin(tree: Tree, options: StopOptions): Promise<boolean> {
   const deadline = performance.now() + options.graceMs;
   let empty = 0;
   for (let wait = 2; ; wait = Math.min(2 * wait, LONGEST_POLL_MS)) {

@@ -1,6 +1,6 @@
 // The processes of this machine, as /proc or `ps` shows them. Reads only; decides nothing.
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { codeOf } from './spawn-error.ts';
 
 /** A living process (zombies are left out). */
@@ -21,8 +21,11 @@ export interface Birth {
 }
 
 export interface ProcessTable {
-  /** The living; with `since`, those born before that process may be missing. */
-  rows(since: Birth | null): readonly ProcessRow[] | Promise<readonly ProcessRow[]>;
+  /**
+   * Who is alive at some moment after the call; calls that come before that moment are given the same array. With `since`,
+   * those born before that process may be missing.
+   */
+  rows(since: Birth | null): Promise<readonly ProcessRow[]>;
   /** The environment that a process was started with, as `\0A=1\0B=2\0`; null = not ours to read, or gone. */
   environ(pid: number): string | null;
   /** When a child that was just spawned started. */
@@ -35,6 +38,8 @@ export interface ProcessTable {
   isOwn(pid: number): boolean;
   /** Something that changes when any process is born; null = the system does not tell. */
   births(): string | null;
+  /** What names this boot of this machine: pids and start times of another one mean nothing here. */
+  bootId(): string;
 }
 
 /** The table that this system has. */
@@ -98,12 +103,32 @@ function descendants(since: Birth | null): (pid: number) => boolean {
   return first <= latest ? (pid) => pid >= first && pid <= latest : (pid) => pid >= first || pid <= latest;
 }
 
+/** Joins the calls of one turn of the event loop; a call that comes while a look is under way gets the next one. */
+function joined(take: (sinces: readonly (Birth | null)[]) => readonly ProcessRow[] | Promise<readonly ProcessRow[]>): ProcessTable['rows'] {
+  let next: { readonly rows: Promise<readonly ProcessRow[]>; readonly sinces: (Birth | null)[] } | null = null;
+  return (since) => {
+    if (next === null) {
+      const sinces: (Birth | null)[] = [];
+      const rows = new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
+        next = null;
+        return take(sinces);
+      });
+      next = { rows, sinces };
+    }
+    next.sinces.push(since);
+    return next.rows;
+  };
+}
+
+function procRows(sinces: readonly (Birth | null)[]): readonly ProcessRow[] {
+  const pids = withReserve(() => readdirSync('/proc')).map(Number).filter((pid) => pid > 0);
+  const mayDescend = sinces.map(descendants);
+  return pids.filter((pid) => mayDescend.some((may) => may(pid))).map(procRow).filter((row) => row !== null);
+}
+
 function procTable(): ProcessTable {
   return {
-    rows(since) {
-      const pids = withReserve(() => readdirSync('/proc')).map(Number).filter((pid) => pid > 0);
-      return pids.filter(descendants(since)).map(procRow).filter((row) => row !== null);
-    },
+    rows: joined(procRows),
     environ(pid) {
       try {
         return `\0${withReserve(() => readFileSync(`/proc/${pid}/environ`, 'latin1'))}`;
@@ -125,6 +150,7 @@ function procTable(): ProcessTable {
       }
     },
     births: latestPid,
+    bootId: () => readSmall('/proc/sys/kernel/random/boot_id')?.trim() ?? '',
   };
 }
 
@@ -139,8 +165,9 @@ export function psRow(line: string): (ProcessRow & { readonly uid: number; reado
 
 /** For systems without /proc (macOS, BSD): one `ps` for each look, start times to the second. */
 export function psTable(): ProcessTable {
+  let boot: string | null = null;
   let latest = new Map<number, { readonly uid: number; readonly words: string }>();
-  const rows = async (): Promise<readonly ProcessRow[]> => {
+  const rows = joined(async (): Promise<readonly ProcessRow[]> => {
     const listed: ProcessRow[] = [];
     const next: typeof latest = new Map();
     for (const line of (await ps()).split('\n')) {
@@ -151,7 +178,7 @@ export function psTable(): ProcessTable {
     }
     latest = next;
     return listed;
-  };
+  });
   return {
     rows,
     environ: (pid) => {
@@ -164,6 +191,14 @@ export function psTable(): ProcessTable {
     isSameStart: (a, b) => Math.abs(a - b) <= 4,
     isOwn: (pid) => latest.get(pid)?.uid === process.getuid?.(),
     births: () => null,
+    bootId() {
+      try {
+        return (boot ??= execFileSync('sysctl', ['-n', 'kern.bootsessionuuid'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim());
+      } catch {
+        // Unknown: no record of an earlier orch is believed, markers are.
+        return (boot ??= `unknown-${process.pid}-${Date.now()}`);
+      }
+    },
   };
 }
 

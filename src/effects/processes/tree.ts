@@ -1,6 +1,7 @@
 // Which processes belong to a tree, and signals to all of them. Owns the knowledge of one tree: its root, the members
 // seen so far, its marker. Never signals a process without lineage or marker, nor orch itself or an ancestor of it.
-import type { ProcessRow, ProcessTable } from './table.ts';
+import type { Birth, ProcessRow, ProcessTable } from './table.ts';
+import { look, type View } from './view.ts';
 
 export interface TreeScan {
   readonly members: readonly ProcessRow[];
@@ -8,39 +9,51 @@ export interface TreeScan {
   readonly isQuiet: boolean;
 }
 
+/** Processes that belong together. */
+export interface Tree {
+  /** Who is alive now. */
+  scan(): Promise<TreeScan>;
+  /** Sends a signal to every member and returns who they were. */
+  signal(signal: NodeJS.Signals): Promise<TreeScan>;
+}
+
+export interface Root {
+  readonly pid: number;
+  /** In the unit of the table. */
+  readonly start: number;
+  /** `performance.now()` at its spawn, if that was now: it makes looking cheaper. */
+  readonly spawnedAt?: number;
+}
+
 export interface TreeInit {
   readonly table: ProcessTable;
-  /** The leader of its own session, just spawned; null = the tree is known by its markers alone. */
-  readonly rootPid: number | null;
-  /** `NAME=value` pairs that the environment of a member holds, all of them. */
-  readonly markers: readonly string[];
+  /** The leader of its own session; null = the tree is known by its markers alone. */
+  readonly root: Root | null;
+  /** `NAME=value` pairs that the environment of a member holds, all of them; null = none is known. */
+  readonly markers: readonly string[] | null;
 }
 
 /** A process with everything that descends from it, however it was detached, as far as lineage, session or environment tell. */
-export class ProcessTree {
+export class ProcessTree implements Tree {
   readonly #table: ProcessTable;
-  readonly #root: { readonly pid: number; readonly start: number; readonly spawnedAt: number } | null;
-  readonly #markers: readonly string[];
+  readonly #root: Root | null;
+  readonly #markers: readonly string[] | null;
   /** pid → start of members and of strangers; a stranger can become a member by lineage only. */
   readonly #known = new Map<number, number>();
   readonly #strangers = new Map<number, number>();
 
   constructor(init: TreeInit) {
     this.#table = init.table;
-    this.#markers = init.markers.map((marker) => `\0${marker}\0`);
-    this.#root = init.rootPid === null ? null : { pid: init.rootPid, start: init.table.startOf(init.rootPid), spawnedAt: performance.now() };
+    this.#markers = init.markers?.map((marker) => `\0${marker}\0`) ?? null;
+    this.#root = init.root;
   }
 
-  /** Who is alive now. */
   async scan(): Promise<TreeScan> {
     const before = this.#table.births();
-    const root = this.#root;
-    const rows = await this.#table.rows(root === null ? null : { pid: root.pid, elapsedMs: performance.now() - root.spawnedAt });
-    const members = this.#membersOf(rows);
+    const members = this.#membersOf(await look(this.#table, sinceOf(this.#root)));
     return { members, isQuiet: before !== null && before === this.#table.births() };
   }
 
-  /** Sends a signal to every member and returns who they were. */
   async signal(signal: NodeJS.Signals): Promise<TreeScan> {
     const found = await this.scan();
     const root = this.#root;
@@ -57,11 +70,8 @@ export class ProcessTree {
     return found;
   }
 
-  #membersOf(rows: readonly ProcessRow[]): readonly ProcessRow[] {
-    const byPid = new Map(rows.map((row) => [row.pid, row]));
-    const children = groupBy(rows, (row) => row.ppid);
-    const sessions = groupBy(rows, (row) => row.sid);
-    const untouchable = ancestorsOfUs(byPid);
+  #membersOf(view: View): readonly ProcessRow[] {
+    const { rows, byPid, children, sessions, ours: untouchable } = view;
     const members = new Map<number, ProcessRow>();
     const add = (row: ProcessRow): void => {
       const queue = [row];
@@ -75,8 +85,10 @@ export class ProcessTree {
         if (leader === undefined ? this.#root !== null : members.has(leader.pid)) queue.push(...(sessions.get(next.sid) ?? []));
       }
     };
-    for (const row of rows) if (this.#isRooted(row, byPid)) add(row);
-    for (const row of rows) if (!members.has(row.pid) && !untouchable.has(row.pid) && this.#isMarked(row)) add(row);
+    // A record that names orch itself, or who started it, is not one of ours to act on.
+    const isRootOurs = this.#root !== null && untouchable.has(this.#root.pid);
+    for (const row of rows) if (!isRootOurs && this.#isRooted(row, byPid)) add(row);
+    for (const row of rows) if (!members.has(row.pid) && !untouchable.has(row.pid) && this.#isMarked(row, view)) add(row);
     this.#known.clear();
     for (const row of members.values()) this.#known.set(row.pid, row.start);
     return [...members.values()];
@@ -93,34 +105,26 @@ export class ProcessTree {
     return row.start >= root.start && (leader === undefined || this.#table.isSameStart(leader.start, root.start));
   }
 
-  #isMarked(row: ProcessRow): boolean {
+  #isMarked(row: ProcessRow, view: View): boolean {
+    const markers = this.#markers;
+    if (markers === null) return false;
     // What started before the root cannot descend from it.
     if (this.#root !== null && row.start < this.#root.start) return false;
     if (this.#strangers.get(row.pid) === row.start) return false;
-    const environ = this.#root !== null || this.#table.isOwn(row.pid) ? this.#table.environ(row.pid) : null;
-    if (environ !== null && this.#markers.every((marker) => environ.includes(marker))) return true;
+    const environ = this.#root !== null || this.#table.isOwn(row.pid) ? view.environ(row.pid) : null;
+    if (environ !== null && markers.every((marker) => environ.includes(marker))) return true;
     this.#strangers.set(row.pid, row.start);
     return false;
   }
 }
 
-function groupBy(rows: readonly ProcessRow[], key: (row: ProcessRow) => number): ReadonlyMap<number, ProcessRow[]> {
-  const groups = new Map<number, ProcessRow[]>();
-  for (const row of rows) {
-    const group = groups.get(key(row));
-    if (group === undefined) groups.set(key(row), [row]);
-    else group.push(row);
-  }
-  return groups;
+/** What `ProcessTable.rows` may leave out when it looks for descendants of this root. */
+export function sinceOf(root: Root | null): Birth | null {
+  return root?.spawnedAt === undefined ? null : { pid: root.pid, elapsedMs: performance.now() - root.spawnedAt };
 }
 
-function ancestorsOfUs(byPid: ReadonlyMap<number, ProcessRow>): ReadonlySet<number> {
-  const found = new Set<number>([0, 1]);
-  for (let pid: number | undefined = process.pid; pid !== undefined && !found.has(pid); pid = byPid.get(pid)?.ppid) found.add(pid);
-  return found;
-}
-
-function send(pid: number, signal: NodeJS.Signals): void {
+/** Sends a signal; a process that is gone is no error. */
+export function send(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {

@@ -64,6 +64,13 @@ async function addNow(context: Context, place: Place, branch: string): Promise<s
   throw new Error(`git worktree add failed for ${place.path}: ${said}`);
 }
 
+/** The files by which git goes from a worktree to its repository and back, with what is in them; none when the folder is gone. */
+export async function linksOf(place: Place, admin: string): Promise<ReadonlyMap<string, string | null>> {
+  if (kindAt(place.path) !== 'folder') return new Map();
+  const files = [path.join(place.path, '.git'), path.join(admin, 'commondir'), path.join(admin, 'gitdir')];
+  return new Map(files.map((file) => [file, textOf(file)] as const));
+}
+
 /** Restores what ties files and administrative folder together, if an agent changed or removed it; makes the latter anew if it is gone. */
 export async function repairLinks(place: Place, admin: string, branch: string): Promise<void> {
   if (kindAt(admin) === 'missing') {

@@ -3,6 +3,7 @@
 import { realpathSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { crashPoint } from '../../lib/crash-point.ts';
 import type { Sha } from '../../plan/plan.ts';
 import type { Collected, Finding } from '../effects.ts';
 import { GitFailure } from '../git/plumbing.ts';
@@ -102,8 +103,8 @@ async function captureOnce(context: Context, live: Live, how: Capture): Promise<
   if (kind !== 'folder') return captureLost(context, live, { where, findings, kind });
 
   const tracked = await trackedNow(context, live, where);
-  await mkdir(path.join(context.home, 'tmp'), { recursive: true });
-  const index = path.join(context.home, 'tmp', `index-${live.place.id}-${Math.random().toString(36).slice(2)}`);
+  await mkdir(context.scratch, { recursive: true });
+  const index = path.join(context.scratch, `index-${live.place.id}-${Math.random().toString(36).slice(2)}`);
   try {
     const files = await context.heavy(() => snapshot(context, {
       tree: live.place.path, from: live.place.index, start: live.workspace.start, tracked, carried: live.carried, to: index,
@@ -113,11 +114,13 @@ async function captureOnce(context: Context, live: Live, how: Capture): Promise<
     const operation = stuckIn(where.state, tracked);
     if (operation !== null) findings.push({ kind: 'unmerged', paths: (tracked?.unmerged ?? []).map(readable), operation });
 
+    crashPoint('tree-written');
     const onBranch = how.onto === 'branch' && where.isOnBranch && operation === null;
     const saved = onBranch
       ? await saveOnBranch(context, live, { where, tree: files.tree, message: how.message, findings })
       : await saveBeside(context, live, { where, tree: files.tree, message: how.message });
     if (typeof saved === 'string') return saved;
+    crashPoint('work-saved');
 
     await repairLinks(live.place, live.admin, live.workspace.branch);
     if (onBranch && (saved.head !== where.tip || tracked !== null)) await giveIndex(live, index);

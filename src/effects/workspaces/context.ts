@@ -1,13 +1,16 @@
 // What all parts of the workspaces effect share: where things are, and how git is called so that neither the user's
 // checkout nor anything that an agent can write decides what is read or written.
 import os from 'node:os';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import pLimit from 'p-limit';
+import type { RunId } from '../../plan/plan.ts';
 import type { Repository } from '../effects.ts';
 import { gitEnvironment } from '../git/environment.ts';
+import { freezeGitFolder } from '../git/frozen.ts';
 import { gitRaw, type GitOutput, requireGit } from '../git/plumbing.ts';
 import { createRefs, type Refs } from '../git/refs.ts';
+import { openScratch } from './scratch.ts';
 
 export interface WorkTreeCall {
   /** Working tree that git looks at, also its current folder; default: an empty one. */
@@ -23,9 +26,13 @@ export interface Context {
   readonly root: string;
   /** `<common>/orch` */
   readonly home: string;
+  /** For files that nobody but this process needs; may not exist yet. */
+  readonly scratch: string;
   readonly refs: Refs;
   /** Bounds work that is heavy on the disk to the number of cores. */
   readonly heavy: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Deletes the scratch folder; it is made again when needed. */
+  clear(): Promise<void>;
   /** Runs git on the repository's objects with a git folder of our own: never the user's HEAD or index, never an agent's. */
   git(args: readonly string[], call?: WorkTreeCall): Promise<GitOutput>;
   /** As `git`, but throws `GitFailure` unless it succeeds. */
@@ -35,35 +42,45 @@ export interface Context {
 }
 
 /** `hasOwnView: false` = the layout does not allow a git folder of our own (reftable): use the common one, with a private index. */
-export async function openContext(init: { repo: Repository; root: string; hasOwnView: boolean }): Promise<Context> {
+export async function openContext(init: { repo: Repository; root: string; hasOwnView: boolean; owner: { readonly run: RunId; readonly dir: string } | null }): Promise<Context> {
   const home = path.join(init.repo.commonDir, 'orch');
-  const view = path.join(home, 'view');
   const empty = path.join(home, 'empty');
-  await Promise.all([mkdir(view, { recursive: true }), mkdir(empty, { recursive: true })]);
-  await Promise.all([writeFile(path.join(view, 'HEAD'), 'ref: refs/orch/none\n'), writeFile(path.join(view, 'commondir'), '../..\n')]);
-  const base = {
-    ...gitEnvironment([['core.sparseCheckout', 'false']]),
-    GIT_DIR: init.hasOwnView ? view : init.repo.commonDir,
-    GIT_COMMON_DIR: init.repo.commonDir,
+  await mkdir(empty, { recursive: true });
+  const scratch = await openScratch(path.join(home, 'tmp'));
+  // By this the next orch finds a git process that outlived the one that started it.
+  const mark = init.owner === null ? {} : { ORCH_RUN_ID: init.owner.run, ORCH_RUN_DIR: init.owner.dir };
+  let opened: Promise<Record<string, string>> | null = null;
+  const open = (): Promise<Record<string, string>> => {
+    const shared = { GIT_DIR: init.repo.commonDir, GIT_COMMON_DIR: init.repo.commonDir };
+    opened ??= init.hasOwnView ? freezeGitFolder(init.repo, path.join(scratch, 'view')) : Promise.resolve(shared);
+    return opened;
   };
-  const prepare = (call: WorkTreeCall) => ({
+  const baseOf = (view: Record<string, string>): Record<string, string> => ({ ...gitEnvironment([['core.sparseCheckout', 'false']]), ...view, ...mark });
+  const prepare = async (call: WorkTreeCall) => ({
     cwd: call.tree ?? empty,
-    env: { ...base, GIT_WORK_TREE: call.tree ?? empty, GIT_INDEX_FILE: call.index ?? path.join(empty, 'no-index') },
+    env: { ...baseOf(await open()), GIT_WORK_TREE: call.tree ?? empty, GIT_INDEX_FILE: call.index ?? path.join(empty, 'no-index') },
     ...(call.input === undefined ? {} : { input: call.input }),
   });
-  const mustGit = (args: readonly string[], call: WorkTreeCall = {}): Promise<Buffer> => requireGit(args, prepare(call));
+  // At once: what is in the configuration now is nobody's but the user's.
+  await open();
+  const mustGit = async (args: readonly string[], call: WorkTreeCall = {}): Promise<Buffer> => await requireGit(args, await prepare(call));
   let identity: Promise<Record<string, string>> | null = null;
   return {
+    async clear() {
+      opened = null;
+      await rm(scratch, { recursive: true, force: true });
+    },
     repo: init.repo,
     root: init.root,
     home,
-    refs: createRefs(init.repo),
+    scratch,
+    refs: createRefs(init.repo, { env: mark }),
     heavy: pLimit(os.availableParallelism()),
-    git: (args, call = {}) => gitRaw(args, prepare(call)),
+    git: async (args, call = {}) => await gitRaw(args, await prepare(call)),
     mustGit,
     async commit(tree, parents, message, date) {
-      identity ??= identityOrOurs(base, empty);
-      const { cwd, env } = prepare({});
+      const { cwd, env } = await prepare({});
+      identity ??= identityOrOurs(env, empty);
       const args = ['commit-tree', tree, ...parents.flatMap((parent) => ['-p', parent])];
       const dates = date === undefined ? {} : { GIT_AUTHOR_DATE: date, GIT_COMMITTER_DATE: date };
       const out = await requireGit(args, { cwd, env: { ...env, ...(await identity), ...dates }, input: `${message.trim() || 'orch'}\n` });

@@ -5,6 +5,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Sha } from '../../plan/plan.ts';
 import type { CreateResult, Workspace, WorkspaceRequest } from '../effects.ts';
+import { crashPoint } from '../../lib/crash-point.ts';
 import { isBranchName } from '../../lib/ref-name.ts';
 import { addWorktree, publish, writeAdmin } from './admin.ts';
 import { stampOf, stashesOf } from './agent-state.ts';
@@ -31,32 +32,40 @@ export interface Maker {
 /** What went wrong that the next moment may not have: locks, memory, processes, space. */
 const TRANSIENT = /\.lock|unable to create|No space left|Resource temporarily|Cannot allocate|Too many open files|E(?:AGAIN|MFILE|NFILE|NOSPC|NOMEM|DQUOT|BUSY)\b/i;
 
+/** Whether an error may be gone in a moment. */
+export function isTransient(error: unknown): boolean {
+  return !(error instanceof InTheWay) && TRANSIENT.test(error instanceof Error ? error.message : String(error));
+}
+
 /** Makes a workspace; `live` is to be remembered when it succeeded. */
 export async function create(maker: Maker, request: WorkspaceRequest, remember: (live: Live) => void): Promise<CreateResult> {
   try {
     if (!isBranchName(request.branch)) return { ok: false, kind: 'error', message: `${JSON.stringify(request.branch)} cannot be a branch`, transient: false };
     const start = await mergeStarts(maker.context, request.starts);
     if (!start.ok) return { ok: false, kind: 'conflict', files: start.files, between: start.between };
-    return await make(maker, { request, start: start.commit, remember });
+    return await make(maker, { request, start: start.commit, head: start.commit, remember });
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    return { ok: false, kind: 'error', message, transient: !(error instanceof InTheWay) && TRANSIENT.test(message) };
+    return { ok: false, kind: 'error', message, transient: isTransient(error) };
   }
 }
 
 interface Making {
   readonly request: WorkspaceRequest;
   readonly start: Sha;
+  /** What the files and the branch are to be at; the start, unless work is made again that was done. */
+  readonly head: Sha;
   readonly remember: (live: Live) => void;
 }
 
-async function make(maker: Maker, making: Making): Promise<CreateResult> {
+/** Makes a workspace in place of whatever was left there. Throws `InTheWay` for what a person has to resolve. */
+export async function make(maker: Maker, making: Making): Promise<Extract<CreateResult, { ok: true }>> {
   const { context } = maker;
-  const { request, start } = making;
+  const { request, start, head } = making;
   const place = placeOf({ home: context.home, commonDir: context.repo.commonDir, root: context.root }, request);
   const isFirst = kindAt(place.records) === 'missing';
   const notes = await freePlace(maker, { place, ...making });
-  const template = await maker.templates.of(start);
+  const template = await maker.templates.of(head);
   const stashes = stashesOf(context.repo.commonDir, request.branch);
   const record: PlaceRecord = {
     v: 1, run: request.run, task: request.task, attempt: request.attempt, branch: request.branch,
@@ -64,17 +73,19 @@ async function make(maker: Maker, making: Making): Promise<CreateResult> {
   };
   // Before the branch: one that exists without a record is a person's.
   saveRecord(place, record);
+  crashPoint('record-saved');
   try {
-    await ensureBranch(context, request, { start, path: place.path });
+    await ensureBranch(context, request, { start: head, path: place.path });
   } catch (error) {
     if (isFirst) await rm(place.records, { recursive: true, force: true });
     throw error;
   }
+  crashPoint('branch-made');
   const { admin, carried, sealNs } = await fill(maker, { place, request, template, record });
   const workspace: Workspace = { run: request.run, task: request.task, attempt: request.attempt, branch: request.branch, path: place.path, start };
   making.remember({
     workspace, place, admin, carried: new Set(carried.paths), stashes: new Set(stashes),
-    known: { head: start, indexStamp: stampOf(path.join(admin, 'index')), collected: untouched(workspace), submodules: template.submodules, sealNs },
+    known: head !== start ? null : { head, indexStamp: stampOf(path.join(admin, 'index')), collected: untouched(workspace), submodules: template.submodules, sealNs },
   });
   return { ok: true, workspace, notes: [...notes, ...carried.notes, ...submoduleNotes(template)] };
 }
@@ -94,6 +105,7 @@ async function fill(maker: Maker, filling: Filling): Promise<{ admin: string; ca
     mkdirSync(place.halfMade, { recursive: true });
     // From here on the folder, once it exists, is known to be ours.
     writeAdmin(place.halfMade, place, request.branch);
+    crashPoint('admin-begun');
     makeFolder(isPlain ? place.path : path.dirname(place.path), !isPlain);
     const admin = isPlain ? place.admin : await addWorktree(context, place, request.branch);
     if (realpathSync(place.path) !== place.path) throw new InTheWay(`${place.path} is reached through a symbolic link`);
@@ -101,10 +113,13 @@ async function fill(maker: Maker, filling: Filling): Promise<{ admin: string; ca
     const carried = await carryInto(maker, request, place.path);
     if (carried.paths.length > 0) await writeExcludes(place.records, carried.paths, context.repo.commonDir);
     if (carried.paths.length > 0 || admin !== place.admin) saveRecord(place, { ...record, admin, carried: carried.paths });
+    crashPoint('files-made');
     if (isPlain) {
       await copyIndex(place.index, path.join(place.halfMade, 'index'));
       writeFileSync(path.join(place.path, '.git'), `gitdir: ${admin}\n`);
+      crashPoint('worktree-linked');
       await publish(place);
+      crashPoint('worktree-published');
     } else {
       await copyIndex(place.index, path.join(admin, 'index'));
       await rm(place.halfMade, { recursive: true });
@@ -138,8 +153,8 @@ function makeFolder(folder: string, isExistingFine: boolean): void {
 async function freePlace(maker: Maker, at: Making & { place: Place }): Promise<string[]> {
   const { place, request } = at;
   const places = [place.path, place.admin, place.halfMade, place.records, path.join(maker.context.repo.commonDir, 'refs', 'heads', request.branch)];
-  const isFresh = places.every((place) => kindAt(place) === 'missing');
-  return isFresh ? [] : clearLeftovers(maker.context, maker.trash, at);
+  const isFresh = places.every((each) => kindAt(each) === 'missing');
+  return isFresh ? [] : clearLeftovers(maker.context, maker.trash, { place, request, start: at.head });
 }
 
 async function ensureBranch(context: Context, request: WorkspaceRequest, at: { start: Sha; path: string }): Promise<void> {

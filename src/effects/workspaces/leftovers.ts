@@ -2,6 +2,7 @@
 // person's: named, and not touched.
 import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
+import { crashPoint } from '../../lib/crash-point.ts';
 import type { Sha } from '../../plan/plan.ts';
 import type { Workspace, WorkspaceRequest } from '../effects.ts';
 import { repairLinks } from './admin.ts';
@@ -48,9 +49,11 @@ async function clearFolder(context: Context, trash: Trash, at: { place: Place; r
   // Half-made: no agent has been here.
   const isHalfMade = admin === null && halfMade !== 'missing' && !namesUs;
   const saved = isHalfMade ? { keep: null, notes: [] } : await saveOld(context, { place, record, request, admin: admin ?? place.admin });
+  crashPoint('old-work-saved');
   const notes = [...saved.notes];
   if (saved.keep !== null) notes.push(`${saved.keep}; the files of an earlier attempt were moved to ${await moveAside(place.path)}`);
   else await trash.discard(place.path, 1);
+  crashPoint('old-files-discarded');
   for (const folder of new Set([admin ?? place.admin, place.admin, place.halfMade])) await trash.discard(folder, 1);
   return notes;
 }
@@ -83,7 +86,7 @@ async function saveOld(context: Context, old: Old): Promise<{ keep: string | nul
 /** git was killed while it filled this folder: files that are missing were never there, so only others count. */
 async function hasWork(context: Context, place: Place, start: Sha): Promise<boolean> {
   if (kindAt(place.path) !== 'folder') return false;
-  const index = path.join(context.home, 'tmp', `probe-${place.id}`);
+  const index = path.join(context.scratch, `probe-${place.id}`);
   await mkdir(path.dirname(index), { recursive: true });
   try {
     await context.mustGit(['read-tree', start], { index });

@@ -62,7 +62,8 @@ async function notIgnored(context: Context, tree: string, files: readonly string
 export async function holdsUnsavedWork(folder: string, options: { within: readonly string[]; changes: boolean }): Promise<boolean> {
   const gitDir = await gitDirOf(folder, options.within);
   if (gitDir === null) return false;
-  const env = { ...gitEnvironment(), GIT_DIR: gitDir, GIT_WORK_TREE: folder };
+  const place = { GIT_DIR: gitDir, GIT_WORK_TREE: folder, GIT_NO_LAZY_FETCH: '1' };
+  const env = { ...gitEnvironment(await withoutFilters({ cwd: folder, env: { ...gitEnvironment(), ...place } })), ...place };
   const commits = await gitRaw(['rev-list', '-n', '1', 'HEAD', '--branches', '--not', '--remotes', '--tags'], { cwd: folder, env });
   // A repository without any commit has no HEAD to list: nothing that could be lost but files.
   if (commits.code !== 0) return !/unknown revision|ambiguous argument 'HEAD'|bad revision 'HEAD'/.test(commits.stderr);
@@ -70,6 +71,13 @@ export async function holdsUnsavedWork(folder: string, options: { within: readon
   if (!options.changes) return false;
   const status = await gitRaw(['status', '--porcelain', '-z', '--ignore-submodules=none'], { cwd: folder, env });
   return status.code !== 0 || status.stdout.length > 0;
+}
+
+/** Settings that disarm what the configuration of a repository of an agent's making would run for a look at its files. */
+async function withoutFilters(call: { cwd: string; env: Record<string, string> }): Promise<[string, string][]> {
+  const { stdout } = await gitRaw(['config', '--list', '--name-only', '-z'], call);
+  const filters = new Set(splitNul(stdout).filter((key) => /^filter\./i.test(key)).map((key) => key.slice(0, key.lastIndexOf('.'))));
+  return [...filters].flatMap((filter): [string, string][] => [[`${filter}.clean`, ''], [`${filter}.process`, ''], [`${filter}.required`, 'false']]);
 }
 
 async function gitDirOf(folder: string, within: readonly string[]): Promise<string | null> {

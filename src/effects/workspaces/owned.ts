@@ -64,7 +64,7 @@ export interface DeletedBranches {
 
 /** Deletes branches of orch's that are merged (all, if forced and rescued), none that is checked out or was moved meanwhile. */
 export async function deleteBranches(repo: Repository, request: BranchDeletion): Promise<DeletedBranches> {
-  const refs = createRefs(repo, 'orch: clean');
+  const refs = createRefs(repo, { message: 'orch: clean' });
   const merged = await mergedRefs(repo, request.mergedInto);
   const deleted: string[] = [];
   const kept: [string, string][] = [];

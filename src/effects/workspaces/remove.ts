@@ -1,6 +1,7 @@
 // Takes a workspace away once nothing in it can be lost. Never the branch: that is `orch clean`'s.
 import { rmSync } from 'node:fs';
 import path from 'node:path';
+import { crashPoint } from '../../lib/crash-point.ts';
 import { capture } from './collect.ts';
 import type { Context } from './context.ts';
 import type { Live } from './live.ts';
@@ -17,10 +18,13 @@ export async function remove(context: Context, trash: Trash, live: Live): Promis
       const { keep } = await capture(context, live, { message: `orch: left in the worktree of ${place.task}`, onto: 'rescue' });
       if (keep !== null) return keep;
     }
+    crashPoint('left-saved');
     // The files first: an entry without files is repaired or removed later, files without an entry would be a stranger's.
     await trash.discard(place.path, FILES_GUESSED);
+    crashPoint('files-discarded');
     if (kindAt(admin) !== 'missing') await trash.retire(admin);
     rmSync(place.index, { force: true });
+    crashPoint('worktree-removed');
     return null;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

@@ -48,7 +48,7 @@ async function newestDate(context: Context, commits: readonly Sha[]): Promise<st
 
 /** git reads merge attributes from the working tree it is in, not from the trees it merges: a folder with just those files. */
 async function attributesOf(context: Context, commit: Sha): Promise<string> {
-  const folder = path.join(context.home, 'tmp', `attributes-${commit}-${Math.random().toString(36).slice(2)}`);
+  const folder = path.join(context.scratch, `attributes-${commit}-${Math.random().toString(36).slice(2)}`);
   await mkdir(folder, { recursive: true });
   const listed = splitNul(await context.mustGit(['ls-tree', '-r', '-z', '--name-only', '--full-tree', commit]), 'latin1');
   const files = listed.filter((file) => path.posix.basename(file) === '.gitattributes');

@@ -235,3 +235,21 @@ test('in any window and any order of events: no line too many, no column too wid
     { numRuns: 400 },
   );
 });
+
+test('suspended, the screen is the user’s: no live line, cursor shown; then it is taken again below what stands there', async () => {
+  const { screen, reporter, story, tick } = open(many(2));
+  story.begin();
+  story.start('task-0000');
+  tick();
+  reporter.suspend?.();
+  expect(screen.cursorVisible).toBe(true);
+  expect(screen.everything().filter((line) => line !== '')).toEqual([]);
+  screen.write('[1]+  Stopped\r\n');
+  tick();
+  expect(screen.cursorVisible).toBe(true);
+  reporter.resume?.();
+  expect(screen.cursorVisible).toBe(false);
+  expect(screen.lines()[0]).toBe('[1]+  Stopped');
+  expect(screen.lines()[1]).toMatch(/0\/2 1 running/);
+  await reporter.close();
+});

@@ -7,7 +7,7 @@ import { agentTask, plan } from '../../support/plan.ts';
 const task = agentTask('a', { retries: 1 });
 const fresh = initialState(plan([task])).tasks[0] as TaskState;
 const failure = (retry: RetryClass, state: Partial<TaskState> = {}, over = {}): ReturnType<typeof afterFailure> =>
-  afterFailure({ ...task, ...over }, { ...fresh, ...state }, { ok: false, reason: 'agent-error', retry, message: 'm', detail: {}, at: 1000, attempt: 1 });
+  afterFailure({ ...task, ...over }, { ...fresh, ...state }, { ok: false, reason: 'agent-error', retry, message: 'm', detail: {}, at: 1000, attempt: 1, phase: 'work' });
 
 describe('retries by class', () => {
   test.each<[RetryClass, string, boolean, boolean]>([
@@ -19,6 +19,11 @@ describe('retries by class', () => {
     ['agent', 'prepare', true, false],
   ])('%s → %s', (retry, next, counts, resumeSession) => {
     expect(failure(retry)).toMatchObject({ now: { at: 'waiting', next, attempt: 2 }, counts, resumeSession });
+  });
+
+  test('a verification that could not be started is tried again by itself: the agent had ended well', () => {
+    const again = afterFailure(task, fresh, { ok: false, reason: 'spawn', retry: 'infrastructure', message: 'm', detail: {}, at: 1000, attempt: 2, phase: 'verify' });
+    expect(again).toEqual({ now: { at: 'waiting', next: 'verify', attempt: 2, notBefore: 2000 }, counts: false, resumeSession: false });
   });
 
   test('never ends the task', () => {

@@ -1,0 +1,82 @@
+// References that others than their owner have moved: which ones, and whose hand it can have been. Moves back what is
+// orch's, or a branch that was moved under a checkout; anything else is only told.
+import { readdir, readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { Sha } from '../../plan/plan.ts';
+import type { Repository } from '../effects.ts';
+import { gitEnvironment } from './environment.ts';
+import { requireGit } from './plumbing.ts';
+
+/** Every reference and what it points to. */
+export type RefStates = ReadonlyMap<string, Sha>;
+
+export interface RefChange {
+  readonly ref: string;
+  readonly before: Sha | null;
+  readonly after: Sha | null;
+  /** `ours`: only orch moves it. `checkout`: somebody moved it under a checkout. `theirs`: it may have been the user. */
+  readonly owner: 'ours' | 'checkout' | 'theirs';
+  /** When, as far as its file tells; milliseconds since the Unix epoch. */
+  readonly changedAt: number | null;
+}
+
+/** Looks at all references. */
+export async function lookAtRefs(repo: Repository): Promise<RefStates> {
+  const env = { ...gitEnvironment(), GIT_DIR: repo.commonDir };
+  const out = await requireGit(['for-each-ref', '--format=%(objectname) %(refname)'], { cwd: repo.commonDir, env });
+  return new Map(out.toString().split('\n').filter((line) => line !== '').map((line) => {
+    const space = line.indexOf(' ');
+    return [line.slice(space + 1), line.slice(0, space)];
+  }));
+}
+
+/** What differs; `settled` are branches of tasks that have ended, with the commits that they must be at. */
+export async function refChanges(repo: Repository, before: RefStates, { after, settled }: { after: RefStates; settled: RefStates }): Promise<RefChange[]> {
+  const changes: RefChange[] = [];
+  for (const [ref, sha] of settled) {
+    const now = after.get(ref) ?? null;
+    if (now === sha) continue;
+    const owner = now !== null && (await checkouts(repo)).some(({ log }) => isLogged(log, now)) ? 'theirs' : 'ours';
+    changes.push(await changeOf(repo, ref, { before: sha, after: now, owner }));
+  }
+  for (const ref of new Set([...before.keys(), ...after.keys()])) {
+    const [old, now] = [before.get(ref) ?? null, after.get(ref) ?? null];
+    if (old === now || settled.has(ref)) continue;
+    // New ones are orch's own doing; one that is there is never moved by anybody.
+    if (ref.startsWith('refs/orch/rescue/') && old !== null) changes.push(await changeOf(repo, ref, { before: old, after: now, owner: 'ours' }));
+    if (/^refs\/(heads|tags)\/(?!orch\/)/.test(ref)) {
+      const owner = old !== null && (await isUnderCheckout(repo, ref, now)) ? 'checkout' : 'theirs';
+      changes.push(await changeOf(repo, ref, { before: old, after: now, owner }));
+    }
+  }
+  return changes;
+}
+
+async function changeOf(repo: Repository, ref: string, rest: Pick<RefChange, 'before' | 'after' | 'owner'>): Promise<RefChange> {
+  const changedAt = await stat(path.join(repo.commonDir, ref)).then((info) => info.ctimeMs, () => null);
+  return { ref, ...rest, changedAt };
+}
+
+/**
+ * Whether a person's checkout is on this branch and was not the one that moved it: whoever commits, merges or resets in a
+ * checkout leaves a line in the log of its HEAD. Where no such log is kept, nothing can be told.
+ */
+async function isUnderCheckout(repo: Repository, ref: string, now: Sha | null): Promise<boolean> {
+  return (await checkouts(repo)).some(({ head, log }) => head === `ref: ${ref}` && log !== null && (now === null || !isLogged(log, now)));
+}
+
+function isLogged(log: string | null, commit: Sha): boolean {
+  return log?.includes(` ${commit} `) === true;
+}
+
+/** The working trees that orch did not make: where they are, and where they have been lately. */
+async function checkouts(repo: Repository): Promise<{ head: string; log: string | null }[]> {
+  const names = await readdir(path.join(repo.commonDir, 'worktrees')).catch(() => []);
+  const folders = [repo.commonDir, ...names.map((name) => path.join(repo.commonDir, 'worktrees', name))];
+  const found = await Promise.all(folders.map(async (folder) => {
+    const text = async (file: string): Promise<string | null> => await readFile(path.join(folder, file), 'utf8').catch(() => null);
+    if ((await text('locked'))?.startsWith('orch run=') === true) return null;
+    return { head: (await text('HEAD'))?.trim() ?? '', log: (await text(path.join('logs', 'HEAD')))?.slice(-256 * 1024) ?? null };
+  }));
+  return found.filter((each) => each !== null);
+}
