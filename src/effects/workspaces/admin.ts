@@ -7,9 +7,10 @@ import path from 'node:path';
 import process from 'node:process';
 import { gitEnvironment } from '../git/environment.ts';
 import { gitRaw } from '../git/plumbing.ts';
+import { textOf } from '../small-file.ts';
 import { copyIndex } from './checkout.ts';
 import type { Context } from './context.ts';
-import { kindAt, lockReason, type Place, textOf } from './place.ts';
+import { kindAt, lockReason, type Place } from './place.ts';
 
 /** Why git must leave the worktree alone, in the words of `git worktree list`. */
 export function ourLock(place: Place): string {

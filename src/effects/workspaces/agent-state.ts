@@ -4,7 +4,7 @@ import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Sha } from '../../plan/plan.ts';
 import { operationAmong } from '../git/repository.ts';
-import { textOf } from './place.ts';
+import { textOf } from '../small-file.ts';
 
 export interface AgentState {
   /** A full reference, a sha (detached), or null (missing or nonsense). */

@@ -12,10 +12,11 @@
 // These files are a few hundred bytes, so they are read and written synchronously: a trip through the thread pool costs
 // ten times what the file does, and there are dozens for each workspace.
 import { createHash } from 'node:crypto';
-import { closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { RunId, Sha, TaskId } from '../../plan/plan.ts';
+import { textOf } from '../small-file.ts';
 
 export interface Place {
   readonly run: RunId;
@@ -105,23 +106,6 @@ export async function findAdmin(place: Place, commonDir: string): Promise<string
   }
   return null;
 }
-
-/** A small file's text; null when it is not a readable file. */
-export function textOf(file: string): string | null {
-  let open: number | null = null;
-  try {
-    // An agent may have put a pipe there, which must not make us wait.
-    open = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
-    const info = fstatSync(open);
-    return info.isFile() && info.size <= MOST_TEXT ? readFileSync(open, 'utf8') : null;
-  } catch {
-    return null;
-  } finally {
-    if (open !== null) closeSync(open);
-  }
-}
-
-const MOST_TEXT = 64 * 1024 * 1024;
 
 export type Kind = 'missing' | 'folder' | 'other';
 /** What is at a path, without following a symbolic link. */

@@ -2,10 +2,11 @@
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { crashPoint } from '../../lib/crash-point.ts';
+import { textOf } from '../small-file.ts';
 import { capture } from './collect.ts';
 import type { Context } from './context.ts';
 import type { Live } from './live.ts';
-import { findAdmin, kindAt, textOf } from './place.ts';
+import { findAdmin, kindAt } from './place.ts';
 import type { Trash } from './trash.ts';
 
 /** Why the workspace was kept, or null when it is gone. */
