@@ -104,7 +104,7 @@ const log = ${JSON.stringify(path.join(other.home, 'prompts.txt'))};
 const asked = existsSync(log) ? readFileSync(log, 'utf8').split('=====').length - 1 : 0;
 appendFileSync(log, readFileSync(0, 'utf8') + '=====');
 writeFileSync('harm.txt', 'x');
-for (const args of [['checkout', '-q', '-b', 'harm'], ['add', '-A'], ['-c', 'user.name=x', '-c', 'user.email=x@x', 'commit', '-qm', 'harm']]) execFileSync('git', args);
+for (const args of [['checkout', '-q', '-B', 'harm'], ['add', '-A'], ['-c', 'user.name=x', '-c', 'user.email=x@x', 'commit', '-q', '--allow-empty', '-m', 'harm']]) execFileSync('git', args);
 console.log(${JSON.stringify(answers)}[asked] ?? 'nothing');
 `);
     const config = path.join(other.path, '.orchestrator.yml');
@@ -134,7 +134,8 @@ console.log(${JSON.stringify(answers)}[asked] ?? 'nothing');
 
   test('asks again with what is wrong, twice at most', async () => {
     const other = agentThatSays('I have no idea.', yaml('tasks:\n  one: { promt: x }'), yaml(GOOD));
-    expect((await other.run(['plan', '--from', 'goal', '-o', 'made.yml'])).code).toBe(0);
+    const made = await other.run(['plan', '--from', 'goal', '-o', 'made.yml']);
+    expect(made.code, made.stderr).toBe(0);
     expect(existsSync(path.join(other.path, 'made.yml'))).toBe(true);
     expect(prompts(other).map((prompt) => [prompt.includes('there is no ```yaml block'), prompt.includes('unknown key "promt"; did you mean `prompt`?')])).toEqual([[false, false], [true, false], [false, true]]);
     other.dispose();
