@@ -40,8 +40,13 @@ export async function requirePlan(args: PlanningArgs): Promise<Planned> {
   const cwd = process.cwd();
   const frozen = await loadPlanText(args.what ?? []);
   if (frozen !== null) return await requirePlanFile(frozen, { ...args, runId: args['run-id'] === undefined ? null : requireRunId(args['run-id']) });
+  // Git answers while the manifest is read; what is wrong with the manifest is told first.
+  const opening = openRepository(cwd);
+  opening.catch(() => {});
   const { text, manifest } = await requireManifest(args.what ?? []);
-  const repo = await openRepository(cwd);
+  const repo = await opening;
+  const warning = baseWarnings(repo);
+  warning.catch(() => {});
   const config = await loadConfig({ cwd, topLevel: repo.topLevel, flags: flagsOf(args), env: process.env });
   const settings = withMergeFlags(requireSettings(config, manifest), args);
   await requireTarget(repo, settings);
@@ -66,7 +71,7 @@ export async function requirePlan(args: PlanningArgs): Promise<Planned> {
     throw new OrchError({ code: 'nothing-selected', message: ['no task is selected', ...built.warnings].join('\n'), hint: 'look at --only and --skip; orch plan lists the ids', exitCode: EXIT.nothingSelected });
   }
   if (!built.ok) throw badInput(built.diagnostics);
-  return { repo, plan: built.plan, manifestText: text, warnings: [...built.warnings, ...(await baseWarnings(repo))] };
+  return { repo, plan: built.plan, manifestText: text, warnings: [...built.warnings, ...(await warning)] };
 }
 
 /** Shown with every plan: what a person might believe to be part of the base, and is not. */

@@ -1,5 +1,5 @@
 // What the schema found, as diagnostics: one per wrong key or value, at its place, with the name that was probably meant.
-import { z } from 'zod';
+import * as z from 'zod';
 import { nearest } from '../lib/nearest.ts';
 import { problem, quoted } from './diagnostic.ts';
 import type { Diagnostic, Path, Source } from './diagnostic.ts';

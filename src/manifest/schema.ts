@@ -1,6 +1,6 @@
 // The shape of a manifest and of a configuration file: names, types and what is said about a wrong value. The only
 // place that lists the keys; what depends on several of them is checked in tasks.ts and needs.ts.
-import { z } from 'zod';
+import * as z from 'zod';
 import { DURATION, MAX_DURATION_MS, parseDuration } from '../lib/duration.ts';
 import { staysInside } from '../lib/glob.ts';
 import { ID, ID_RULE } from '../lib/slug.ts';

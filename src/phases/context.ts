@@ -1,4 +1,5 @@
 // What every phase is given: the plan, the effects, and where an attempt's files are. Types and small derivations only.
+import { EXIT, OrchError } from '../errors.ts';
 import type { Adapter } from '../agents/adapter.ts';
 import type { Clock, Files, Integrity, Processes, Repository, Sandbox, Workspace, Workspaces } from '../effects/effects.ts';
 import type { Plan, PlannedTask, TaskId } from '../plan/plan.ts';
@@ -52,6 +53,13 @@ export interface Job {
 /** A failure as a value. */
 export function failed(reason: FailureReason, retry: RetryClass, message: string, detail: PhaseDetail = {}): PhaseResult {
   return { ok: false, reason, retry, message, detail };
+}
+
+const NO_ROOM = /ENOSPC|EDQUOT|EROFS|EIO\b|No space left|Out of disk ?space|quota exceeded|Read-only file system|Input\/output error/i;
+
+/** Throws OrchError (exit 74) when a message says that the disk is full, read-only or broken: the run stops, and can go on. */
+export function requireRoom(run: string, message: string): void {
+  if (NO_ROOM.test(message)) throw new OrchError({ code: 'no-room', message, hint: `make room or mend the disk, then: orch resume ${run}`, exitCode: EXIT.stateNotWritable });
 }
 
 /** The workspace that an earlier phase of this attempt made, or null when none is known. */
