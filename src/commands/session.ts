@@ -83,12 +83,13 @@ export async function resumeRun(options: SessionOptions & { readonly run: RunId;
 /** Merges what a run has delivered. `request` says what, from the plan and the state under the lock; null = nothing is to be merged. */
 export async function mergeRun(options: SessionOptions & { readonly run: RunId; readonly request: (plan: Plan, state: RunState) => Promise<Extract<Fact, { type: 'merge-started' }> | null> }): Promise<SessionEnd | null> {
   const { repo, run } = options;
+  const trial = tryContainment();
   const paths = runPaths(repo.commonDir, run);
   await using lock = await acquire({ dir: paths.dir });
   const loaded = await loadRun(repo.commonDir, run);
   const state = stateOf(loaded);
   const first = await options.request(loaded.plan, state);
-  return first === null ? null : await session({ ...options, plan: loaded.plan, paths, lock, state, first });
+  return first === null ? null : await session({ ...options, trial, plan: loaded.plan, paths, lock, state, first });
 }
 
 /** The state that a run's journal gives. */
