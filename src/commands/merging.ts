@@ -7,10 +7,11 @@ import { changedPaths, commitsOf } from '../effects/git/merge-history.ts';
 import { openMergeWorld } from '../effects/git/merge-world.ts';
 import type { RunPaths } from '../journal/run-paths.ts';
 import { mergeMessage } from '../merging/message.ts';
-import { runMerge, type MergeGit } from '../merging/run-merge.ts';
+import { runMerge, waitingBranch, type MergeGit } from '../merging/run-merge.ts';
 import { createMergeCommands } from '../merging/verify.ts';
 import type { MergeSettings, Plan, TaskId } from '../plan/plan.ts';
 import type { Phases } from '../run/driver.ts';
+import type { IsolationParts } from './isolation.ts';
 import { grownPlan } from '../run/grown.ts';
 import type { RunState } from '../run/state.ts';
 
@@ -20,6 +21,7 @@ export interface MergingOptions {
   readonly paths: RunPaths;
   readonly clock: Clock;
   readonly processes: Processes;
+  readonly isolation: IsolationParts;
 }
 
 /** Verifications at once: each may start as many processes as it likes. */
@@ -28,13 +30,14 @@ const TIMEOUT_MS = 30 * 60_000;
 
 /** Merging as the driver sees it. */
 export function createMerge(options: MergingOptions): Phases['merge'] {
-  const { paths, processes } = options;
+  const { paths, processes, isolation } = options;
   return async (state, stop, record) => {
     const plan = grownPlan(options.plan, state);
     const logs = path.join(paths.dir, 'merge');
     await mkdir(logs, { recursive: true, mode: 0o700 });
     const commands = createMergeCommands({
       processes, logs, verify: state.merging?.settings.verify ?? [], graceMs: plan.graceMs, stop: stop.gentle, force: stop.force,
+      sandboxOf: (folder) => isolation.sandboxOf({ path: folder, branch: waitingBranch(plan.run) }, { dir: logs }),
       // A merged tree takes no longer than the slowest of what is in it.
       timeoutMs: Math.max(TIMEOUT_MS, ...plan.tasks.map(({ timeoutMs }) => timeoutMs)),
       env: agentEnvironment({ parent: process.env, pass: plan.passEnv, set: { ORCH_RUN_ID: plan.run, ORCH_RUN_DIR: paths.dir, ORCH_BASE: plan.base.sha } }),

@@ -132,7 +132,7 @@ async function session(begun: Begun): Promise<SessionEnd> {
   const found = await reconcile(context, state);
   crashPoint('reconciled');
   const driver = new Driver({
-    plan, state, found, first, journal, clock, onEvent: (event, after) => listener.onEvent(event, after), phases: { ...createPhases(context), merge: createMerge({ plan, repo, paths, clock, processes }) },
+    plan, state, found, first, journal, clock, onEvent: (event, after) => listener.onEvent(event, after), phases: { ...createPhases(context), merge: createMerge({ plan, repo, paths, clock, processes, isolation }) },
   });
   begun.onStart?.(driver, clock);
   const ticker = setInterval(() => listener.onTick(clock.now()), TICK_MS);

@@ -1,7 +1,7 @@
 // Runs the commands of a merge in a worktree: those that verify, and those that make files anew. Remembers why a commit
 // was refused, for people.
 import path from 'node:path';
-import type { ProcessEnd, Processes } from '../effects/effects.ts';
+import type { ProcessEnd, Processes, Sandbox } from '../effects/effects.ts';
 import type { Sha } from '../plan/plan.ts';
 import type { Verdict } from './queue.ts';
 
@@ -18,6 +18,8 @@ export interface MergeCommandsOptions {
   readonly processes: Processes;
   readonly verify: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** What a command may touch in a folder; null = all that the user may. */
+  readonly sandboxOf: (folder: string) => Sandbox | null;
   /** Of each command. */
   readonly timeoutMs: number;
   readonly graceMs: number;
@@ -30,11 +32,16 @@ export interface MergeCommandsOptions {
 
 export function createMergeCommands(options: MergeCommandsOptions): MergeCommands {
   const refused = new Map<Sha, string>();
+  const sandboxIn = (folder: string): { readonly sandbox?: Sandbox } => {
+    const sandbox = options.sandboxOf(folder);
+    return sandbox === null ? {} : { sandbox };
+  };
   const run = async (folder: string, what: { command: string; log: string }, signal: AbortSignal): Promise<ProcessEnd> =>
     await options.processes.run(
       {
         command: '/bin/sh', args: ['-c', what.command], cwd: folder, stdin: null, env: options.env,
         timeoutMs: options.timeoutMs, idleTimeoutMs: null, graceMs: options.graceMs, logFile: path.join(options.logs, what.log),
+        ...sandboxIn(folder),
       },
       AbortSignal.any([signal, options.stop]), options.force,
     );

@@ -168,7 +168,8 @@ function planOf({ request, root, tasks, fanOuts }: Built): Plan {
   };
 }
 
-function mergePlan({ place: _, into: _into, ...merge }: NonNullable<Settings['merge']>): NonNullable<Plan['merge']> {
+function mergePlan(said: NonNullable<Settings['merge']>): NonNullable<Plan['merge']> {
+  const { place: _place, into: _into, ...merge } = said;
   return merge;
 }
 

@@ -22,6 +22,8 @@ export async function logOneline(repo: Repository, from: Sha, to: Sha): Promise<
 
 /** The commit of a branch (without `refs/heads/`), or null when there is none. */
 export async function branchTip(repo: Repository, branch: string): Promise<Sha | null> {
+  // `main~1` names a commit, and no branch can have such a name.
+  if (/[~^:\s]|@\{|\.\./.test(branch)) return null;
   const out = await askGit(repositoryFolder(repo), ['rev-parse', '-q', '--verify', `refs/heads/${branch}^{commit}`]);
   return out === null ? null : out.trim();
 }

@@ -1,6 +1,6 @@
 // A working tree for verifying merges: made once, then switched from commit to commit. It is orch's own, so that it may
 // be reset and cleaned; ignored files stay, because that is what makes the next verification fast.
-import { lstat, mkdir, readFile, rm } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Sha } from '../../plan/plan.ts';
 import type { Repository } from '../effects.ts';
@@ -60,12 +60,15 @@ export async function openMergeWorktree(repo: Repository, folder: string, commit
     async read(paths) {
       return new Map(await Promise.all(paths.map(async (name) => [name, await contentOf(folder, name)] as const)));
     },
-    async remove() {
-      await gitRaw(['worktree', 'unlock', folder], common);
-      await gitRaw(['worktree', 'remove', '-f', '-f', folder], common);
-      await rm(folder, { recursive: true, force: true });
-    },
+    remove: async () => { await removeWorktree(repo, folder); },
   };
+}
+
+async function removeWorktree(repo: Repository, folder: string): Promise<void> {
+  const common = { cwd: repo.commonDir, env: { ...gitEnvironment(), GIT_DIR: repo.commonDir } };
+  await gitRaw(['worktree', 'unlock', folder], common);
+  await gitRaw(['worktree', 'remove', '-f', '-f', folder], common);
+  await rm(folder, { recursive: true, force: true });
 }
 
 async function contentOf(folder: string, name: string): Promise<Buffer | null> {
@@ -77,6 +80,7 @@ async function contentOf(folder: string, name: string): Promise<Buffer | null> {
 export interface WorktreePool {
   /** Does something with a worktree that has exactly the files of a commit. Makes another one when all are in use. */
   use<T>(commit: Sha, work: (worktree: MergeWorktree) => Promise<T>): Promise<T>;
+  /** Removes them, and those that a dead merge has left. */
   close(): Promise<void>;
 }
 
@@ -101,6 +105,8 @@ export function openWorktreePool(repo: Repository, folder: string): WorktreePool
     },
     async close() {
       await Promise.all(all.map(async (made) => (await made.catch(() => null))?.remove()));
+      const names = await readdir(path.dirname(folder)).catch(() => []);
+      for (const name of names) if (/^-\d+$/.test(name.slice(path.basename(folder).length)) && name.startsWith(path.basename(folder))) await removeWorktree(repo, path.join(path.dirname(folder), name));
     },
   };
 }
