@@ -126,13 +126,18 @@ interface Ends {
 function nextLines(plan: Plan, state: RunState, ends: Ends): string[] {
   const resume = ends.palette.cyan(`orch resume ${plan.run}`);
   const first = ends.delivered[0];
-  const look = first === undefined || isAllMerged(ends.delivered) ? [] : [`Review with ${ends.palette.cyan(`orch diff ${first.planned.id}`)}; each task's work is on its own branch`];
+  const look = first === undefined || isAllMerged(ends.delivered) ? [] : [`Review with ${ends.palette.cyan(`orch diff ${first.planned.id}`)}; each task's work is on its own branch${mergeHint(plan, state, ends)}`];
   if (state.exitCode === EXIT.limit) return [...look, `${limitText(state, ends.now)}: ${resume}`];
   if (state.exitCode === EXIT.stateNotWritable) return [...look, `The run's record could not be written; when there is room again: ${resume}`];
   if (!isOver(state)) return [...look, `interrupted; ${resume} goes on`];
   if (state.exitCode === EXIT.mergeOutstanding) return [...look, `Merge what is left with ${ends.palette.cyan(`orch merge ${plan.run}`)}`];
   if (ends.failed.length > 0) return [...look, `Try what failed again with ${ends.palette.cyan(`orch resume ${plan.run} --failed`)}`];
   return look;
+}
+
+function mergeHint(plan: Plan, state: RunState, { delivered, palette }: Ends): string {
+  const isAsked = delivered.some(({ task }) => task.merge !== null) || plan.merge?.when === 'end';
+  return isAsked || plan.target === null || !isOver(state) ? '' : `, ${palette.cyan(`orch merge ${plan.run}`)} brings it into ${safeText(plan.target)}`;
 }
 
 function isAllMerged(delivered: readonly Entry[]): boolean {
