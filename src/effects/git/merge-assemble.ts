@@ -99,7 +99,7 @@ export async function openAssembler(options: AssemblerOptions): Promise<Assemble
     async mergeTree(ours, theirs) {
       // git remembers the attributes that it has read.
       if (await attributes.follow(await merging.treeOf(ours))) {
-        mergeTree.close();
+        await mergeTree.close();
         mergeTree = createMergeTree(call, repo.gitVersion);
       }
       return mergeTree.merge(ours, theirs);
@@ -120,7 +120,7 @@ export async function openAssembler(options: AssemblerOptions): Promise<Assemble
     },
     async close() {
       await turn;
-      mergeTree.close();
+      await mergeTree.close();
       await forgetStacks(repo, run);
       await quarantine.dispose();
     },

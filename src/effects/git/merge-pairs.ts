@@ -40,7 +40,7 @@ export async function conflictsAmong(repo: Repository, target: Sha, branches: re
       const near = overlaps.get(branch.id);
       for (const other of branches.slice(0, i)) if (near?.has(other.id) === true) await ask(other.tip, branch, other.id);
     }
-    tree.close();
+    await tree.close();
     return found;
   } finally {
     await quarantine.dispose();

@@ -28,7 +28,8 @@ export interface Merged {
 export interface MergeTree {
   /** Throws when git cannot merge these at all (a missing object, unrelated histories). */
   merge(ours: Sha, theirs: Sha): Promise<Merged>;
-  close(): void;
+  /** Resolves when its process is gone. */
+  close(): Promise<void>;
 }
 
 /** Starts on the first merge. `call.cwd` is where merge attributes are read from. */
@@ -45,8 +46,8 @@ export function createMergeTree(call: MergeCall, version: Repository['gitVersion
       stream = null;
       return mergeOnce(call, ours, theirs);
     },
-    close() {
-      void stream?.then((open) => open?.close());
+    async close() {
+      await (await stream)?.close();
     },
   };
 }
@@ -108,7 +109,7 @@ const FIRST_ANSWER_MS = 5000;
 interface Stream {
   /** null = the process ended without an answer. */
   ask(line: string): Promise<Merged | null>;
-  close(): void;
+  close(): Promise<void>;
 }
 
 async function openStream(call: MergeCall, version: Repository['gitVersion'], commit: Sha): Promise<Stream | null> {
@@ -120,7 +121,7 @@ async function openStream(call: MergeCall, version: Repository['gitVersion'], co
   const child = spawn(program, args, { cwd: call.cwd, env: call.env, stdio: ['pipe', 'pipe', 'ignore'], detached: true });
   const stream = new MergeStream(child);
   // A git that stdbuf has no hold on (a static one) would keep its answers until the end.
-  const timer = setTimeout(() => stream.close(), FIRST_ANSWER_MS);
+  const timer = setTimeout(() => void stream.close(), FIRST_ANSWER_MS);
   const answer = await stream.ask(`${commit} ${commit}\n`);
   clearTimeout(timer);
   return answer === null ? null : stream;
@@ -131,6 +132,7 @@ class MergeStream implements Stream {
   readonly #waiting: ((answer: Merged | null) => void)[] = [];
   #text = '';
   #ended = false;
+  readonly #gone: Promise<void>;
   constructor(child: ChildProcessByStdio<Writable, Readable, null>) {
     this.#child = child;
     child.stdout.setEncoding('latin1');
@@ -139,8 +141,14 @@ class MergeStream implements Stream {
       this.#read();
     });
     child.stdin.on('error', () => {});
-    child.on('error', () => this.#end());
-    child.on('close', () => this.#end());
+    this.#gone = new Promise((resolve) => {
+      for (const event of ['error', 'close']) {
+        child.on(event, () => {
+          this.#end();
+          resolve();
+        });
+      }
+    });
   }
   ask(line: string): Promise<Merged | null> {
     if (this.#ended) return Promise.resolve(null);
@@ -149,9 +157,10 @@ class MergeStream implements Stream {
       this.#child.stdin.write(line);
     });
   }
-  close(): void {
+  async close(): Promise<void> {
     this.#child.stdin.end();
     if (this.#waiting.length > 0) this.#child.kill('SIGKILL');
+    await this.#gone;
   }
   #end(): void {
     this.#ended = true;
