@@ -38,8 +38,15 @@ export async function capture(context: Context, live: Live, how: Capture): Promi
     const captured = await captureOnce(context, live, how);
     if (typeof captured !== 'string') return captured;
     refusal = captured;
+    await removeStaleLocks(context, live);
   }
   throw new Error(`${branchRef(live.workspace)} could not be moved: ${refusal}`);
+}
+
+/** Locks of a git that was killed, on what is this attempt's alone: its processes are gone, so nobody holds them. */
+async function removeStaleLocks(context: Context, { admin, workspace }: Live): Promise<void> {
+  const held = [path.join(context.repo.commonDir, branchRef(workspace)), path.join(admin, 'HEAD'), path.join(admin, 'index')];
+  await Promise.all(held.map(async (file) => await rm(`${file}.lock`, { force: true })));
 }
 
 /** At most one git process: nothing differs from the state that was checked last. */
@@ -101,6 +108,7 @@ async function captureOnce(context: Context, live: Live, how: Capture): Promise<
   const where = await standing(context, live);
   const stashes = await saveStashes(context, live);
   const findings: Finding[] = stashes.length > 0 ? [{ kind: 'stashed' }] : [];
+  if (where.branch === null && (await dropBroken(context, live))) findings.push({ kind: 'objects-lost' });
   if (!where.isOnBranch) findings.push({ kind: 'left-branch', head: where.state.head ?? 'nowhere' });
   const kind = await realKindAt(live.place.path);
   if (kind !== 'folder') return captureLost(context, live, { where, findings, kind });
@@ -137,6 +145,13 @@ async function captureOnce(context: Context, live: Live, how: Capture): Promise<
   } finally {
     await rm(index, { force: true });
   }
+}
+
+/** A branch without its commit breaks every fetch and every `git log --all` of the user's: it goes. */
+async function dropBroken(context: Context, { workspace }: Live): Promise<boolean> {
+  const tip = await looseBranch(context.repo.commonDir, workspace.branch);
+  if (tip === null || (await context.refs.resolve([tip]))[0] !== null) return false;
+  return (await context.refs.move([{ ref: branchRef(workspace), from: tip, to: null }])) === null;
 }
 
 /** What the agent tracks; null = exactly what our own index has. */
