@@ -17,17 +17,15 @@ function lineOf(text, y) {
   let style = '';
   let column = 0;
   const spans = [];
-  for (const [, codes, plain] of text.matchAll(/\u001B\[([\d;]*)m|([^\u001B]+)/g)) {
-    if (plain === undefined) {
-      for (const code of (codes || '0').split(';').map(Number)) {
-        if (code === 0) style = '';
-        else if (code === 1) style += ' font-weight="bold"';
-        else if (code === 2) style += ' opacity="0.6"';
-        else if (code === 39) style = style.replaceAll(/ fill="[^"]*"/g, '');
-        else if (code === 22) style = style.replaceAll(/ (?:font-weight|opacity)="[^"]*"/g, '');
-        else if (COLORS[code] !== undefined) style += ` fill="${COLORS[code]}"`;
-      }
-      continue;
+  for (const part of `0m${text}`.split('\u001B[')) {
+    const [, codes, plain] = /^([\d;]*)m(.*)$/s.exec(part) ?? [null, '', part];
+    for (const code of (codes || '0').split(';').map(Number)) {
+      if (code === 0) style = '';
+      else if (code === 1) style += ' font-weight="bold"';
+      else if (code === 2) style += ' opacity="0.6"';
+      else if (code === 39) style = style.replaceAll(/ fill="[^"]*"/g, '');
+      else if (code === 22) style = style.replaceAll(/ (?:font-weight|opacity)="[^"]*"/g, '');
+      else if (COLORS[code] !== undefined) style += ` fill="${COLORS[code]}"`;
     }
     // A later colour replaces an earlier one.
     const attributes = [...new Map([...style.matchAll(/ ([\w-]+)="([^"]*)"/g)].map(([, name, value]) => [name, value]))].map(([name, value]) => ` ${name}="${value}"`).join('');
