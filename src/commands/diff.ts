@@ -5,6 +5,7 @@ import { EXIT, OrchError } from '../errors.ts';
 import { resolveRun } from '../journal/run-list.ts';
 import { loadRun } from '../journal/store.ts';
 import { loadStatus, requireTask } from './status.ts';
+import { grownPlan } from '../run/grown.ts';
 import { stateOf } from './session.ts';
 import { note, outputOf } from './terminal.ts';
 
@@ -13,7 +14,8 @@ export async function diffCommand(args: { task: string; run?: string | undefined
   const run = await resolveRun(repo.commonDir, args.run);
   requireTask(await loadStatus(repo.commonDir, run), args.task);
   const loaded = await loadRun(repo.commonDir, run);
-  const state = stateOf(loaded).tasks[loaded.plan.tasks.findIndex(({ id }) => id === args.task)];
+  const after = stateOf(loaded);
+  const state = after.tasks[grownPlan(loaded.plan, after).tasks.findIndex(({ id }) => id === args.task)];
   if (state?.start == null || state.delivery === null) {
     throw new OrchError({ code: 'nothing-delivered', message: `${args.task} has delivered nothing yet`, hint: `orch status ${run} ${args.task}`, exitCode: EXIT.usage });
   }

@@ -12,6 +12,8 @@ import { runPaths } from '../journal/run-paths.ts';
 import { loadRun } from '../journal/store.ts';
 import { safeText } from '../lib/terminal.ts';
 import type { Plan, PlannedTask } from '../plan/plan.ts';
+import { grownPlan } from '../run/grown.ts';
+import { stateOf } from './session.ts';
 import { loadStatus, requireTask } from './status.ts';
 import { note } from './terminal.ts';
 
@@ -38,7 +40,8 @@ export async function logsCommand(args: LogsArgs): Promise<number> {
   const task = requireTask(document, args.task);
   const attempt = args.attempt ?? Math.max(1, task.attempts);
   const file = runPaths(commonDir, run).attempt(args.task, attempt).output;
-  const { plan } = await loadRun(commonDir, run);
+  const loaded = await loadRun(commonDir, run);
+  const plan = grownPlan(loaded.plan, stateOf(loaded));
   const planned = plan.tasks.find(({ id }) => id === args.task);
   const show = args.raw === true ? (bytes: Buffer) => void process.stdout.write(bytes) : readable(plan, planned);
   const verifyLog = path.join(path.dirname(file), 'verify.log');

@@ -75,7 +75,7 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 const planning = <T>(y: Argv<T>) => y
-  .positional('what', { type: 'string', array: true, describe: 'A manifest, -, or prompts' })
+  .positional('what', { type: 'string', array: true, describe: 'A manifest, -, a plan.json, or prompts' })
   .option('max-parallel', { alias: 'j', type: 'string', describe: 'Agents at once' })
   .option('timeout', { type: 'string', describe: 'For every task: 90s, 20m, 1h30m' })
   .option('agent', { type: 'string', describe: 'For every task' })
@@ -85,6 +85,7 @@ const planning = <T>(y: Argv<T>) => y
   .option('skip', { type: 'string', array: true, describe: 'Not the tasks whose id matches this glob, nor what needs them' })
   .option('fail-fast', { type: 'boolean', describe: 'Start nothing more after the first failure' })
   .option('max-wait', { type: 'string', describe: 'How long to wait for a provider’s limit before stopping with exit 75' })
+  .option('allow-moved-base', { type: 'boolean', describe: 'Run a plan file although its base has moved since' })
   .option('run-id', { type: 'string', describe: 'The id of the run; default <name>-<date>-<time>' });
 
 const reporting = <T>(y: Argv<T>) => y
@@ -95,6 +96,7 @@ const runOptions = (y: Argv) => reporting(planning(y))
   .option('dry-run', { type: 'boolean', describe: 'Show the plan and stop' })
   .option('yes', { alias: 'y', type: 'boolean', describe: 'Do not ask' });
 const planOptions = (y: Argv) => planning(y)
+  .option('from', { type: 'string', describe: 'A goal: asks an agent to divide it into tasks, and writes them to tasks.yml (or -o) to be read' })
   .option('prompts', { type: 'boolean', describe: 'Show the prompts, too' })
   .option('json', { type: 'boolean', describe: 'The plan as JSON' })
   .option('output', { alias: 'o', type: 'string', describe: 'Write the plan to a file' });

@@ -2,31 +2,38 @@
 import { outputFile } from 'fs-extra';
 import { EXIT } from '../errors.ts';
 import { createPalette } from '../lib/color.ts';
-import { planText } from '../reporters/plan-text.ts';
-import type { PlanArgs } from './main.ts';
 import { safeText } from '../lib/terminal.ts';
+import { estimate } from '../plan/estimate.ts';
+import { nodesOf, waves } from '../plan/graph.ts';
+import { overlaps } from '../plan/overlaps.ts';
 import type { PlannedTask } from '../plan/plan.ts';
+import { planText } from '../reporters/plan-text.ts';
+import { divideCommand } from './divide.ts';
+import { loadHistory } from './history.ts';
+import type { PlanArgs } from './main.ts';
 import { requirePlan, type Planned } from './planning.ts';
 import { note, outputOf, print, printJson } from './terminal.ts';
 
 export async function planCommand(args: Omit<PlanArgs, '_' | '$0'>): Promise<number> {
+  if (args.from !== undefined) return await divideCommand({ ...args, from: args.from });
   const planned = await requirePlan(args);
   if (args.output !== undefined) {
     await outputFile(args.output, `${JSON.stringify(planned.plan, null, 2)}\n`);
-    note(`wrote ${args.output}`);
-  } else printPlan(planned, args);
+    note(`wrote ${args.output}; orch run ${args.output} executes exactly this`);
+  } else await printPlan(planned, args);
   return EXIT.ok;
 }
 
-/** Prints a plan to stdout. */
-export function printPlan({ plan, warnings }: Planned, args: { json?: boolean | undefined; color?: boolean | undefined; prompts?: boolean | undefined }): void {
+/** Prints a plan to stdout. The JSON is the plan itself, and what is known of it besides. */
+export async function printPlan({ repo, plan, warnings }: Planned, args: { json?: boolean | undefined; color?: boolean | undefined; prompts?: boolean | undefined }): Promise<void> {
+  const facts = { waves: waves(plan), overlaps: overlaps(plan), estimate: estimate(plan, await loadHistory(repo.commonDir)), warnings };
   if (args.json === true) {
-    printJson(plan);
+    printJson({ ...plan, waves: facts.waves.map((wave) => wave.map(({ id }) => id)), overlaps: facts.overlaps.pairs, estimate: facts.estimate, warnings });
     return;
   }
   const output = outputOf(process.stdout, args.color);
-  print(planText(plan, { palette: createPalette(output.color), columns: output.isTTY ? output.columns : null, warnings }));
-  if (args.prompts === true) for (const task of plan.tasks) print(['', ...promptLines(task)]);
+  print(planText(plan, facts, { palette: createPalette(output.color), columns: output.isTTY ? output.columns : null }));
+  if (args.prompts === true) for (const task of nodesOf(plan)) print(['', ...promptLines(task)]);
 }
 
 function promptLines(task: PlannedTask): string[] {

@@ -15,12 +15,16 @@ import { formatDiagnostics, type Diagnostic } from '../manifest/diagnostic.ts';
 import { MAX_BYTES } from '../manifest/document.ts';
 import { parseManifest, type Manifest } from '../manifest/parse.ts';
 import { manifestOfPrompts } from '../manifest/prompts.ts';
-import { buildPlan, promptFilesOf } from '../plan/build.ts';
+import { MAX_ITEMS_TEXT } from '../manifest/limits.ts';
+import { buildPlan, contextInputsOf, promptFilesOf } from '../plan/build.ts';
+import { listInputsOf, type PlanInputs } from '../plan/inputs.ts';
 import type { Plan } from '../plan/plan.ts';
 import { runId } from '../plan/run-id.ts';
+import { createInputReader } from './inputs.ts';
 import type { RunArgs } from './main.ts';
+import { loadPlanText, requirePlanFile } from './plan-file.ts';
 
-export type PlanningArgs = Partial<Pick<RunArgs, 'what' | 'max-parallel' | 'timeout' | 'agent' | 'model' | 'base' | 'only' | 'skip' | 'fail-fast' | 'max-wait' | 'run-id'>>;
+export type PlanningArgs = Partial<Pick<RunArgs, 'what' | 'max-parallel' | 'timeout' | 'agent' | 'model' | 'base' | 'only' | 'skip' | 'fail-fast' | 'max-wait' | 'run-id' | 'allow-moved-base'>>;
 
 export interface Planned {
   readonly repo: Repository;
@@ -33,20 +37,31 @@ export interface Planned {
 /** Makes the plan. Throws OrchError: 2 for bad input, 3 for no usable repository, 4 when nothing is selected. */
 export async function requirePlan(args: PlanningArgs): Promise<Planned> {
   const cwd = process.cwd();
+  const frozen = await loadPlanText(args.what ?? []);
+  if (frozen !== null) return await requirePlanFile(frozen, { ...args, runId: args['run-id'] === undefined ? null : requireRunId(args['run-id']) });
+  // Git answers while the manifest is read; what is wrong with the manifest is told first.
+  const opening = openRepository(cwd);
+  opening.catch(() => {});
   const { text, manifest } = await requireManifest(args.what ?? []);
-  const repo = await openRepository(cwd);
+  const repo = await opening;
+  const warning = baseWarnings(repo);
+  warning.catch(() => {});
   const config = await loadConfig({ cwd, topLevel: repo.topLevel, flags: flagsOf(args), env: process.env });
   const settings = requireSettings(config, manifest);
   const { ref, sha } = await resolveBase(repo, settings.base === 'HEAD' ? null : settings.base);
   const name = args['run-id'] ?? runId(settings.name, utcParts(new Date()));
   const run = args['run-id'] === undefined ? await freeRunId(repo.commonDir, name) : requireRunId(name);
-  const request = {
-    manifest, settings, run,
+  const reader = createInputReader(repo, sha, settings.passEnv);
+  const lists = listInputsOf(manifest.tasks, manifest.source, MAX_ITEMS_TEXT);
+  const inputs: PlanInputs = { tree: lists.needsTree ? [...(await reader.tree()).keys()] : null, texts: await reader.read(lists.requests) };
+  const listed = {
+    manifest, settings, run, inputs,
     base: { ref, sha, branch: (await branchTip(repo, ref)) === null ? null : ref },
     select: { only: args.only ?? [], skip: args.skip ?? [] },
     repo: { root: repositoryFolder(repo), name: path.basename(defaultWorktreesRoot(repo), '.orch') },
     capabilities: (adapter: string) => adapterFor(adapter).capabilities,
   };
+  const request = { ...listed, inputs: { ...inputs, texts: new Map([...inputs.texts, ...(await reader.read(contextInputsOf(listed)))]) } };
   const folder = manifest.file === null || manifest.file === '-' ? cwd : path.dirname(path.resolve(manifest.file));
   const files = await readPromptFiles(promptFilesOf(request).map((file) => file.name), folder);
   const built = buildPlan({ ...request, files });
@@ -54,7 +69,7 @@ export async function requirePlan(args: PlanningArgs): Promise<Planned> {
     throw new OrchError({ code: 'nothing-selected', message: ['no task is selected', ...built.warnings].join('\n'), hint: 'look at --only and --skip; orch plan lists the ids', exitCode: EXIT.nothingSelected });
   }
   if (!built.ok) throw badInput(built.diagnostics);
-  return { repo, plan: built.plan, manifestText: text, warnings: [...built.warnings, ...(await baseWarnings(repo))] };
+  return { repo, plan: built.plan, manifestText: text, warnings: [...built.warnings, ...(await warning)] };
 }
 
 /** Shown with every plan: what a person might believe to be part of the base, and is not. */
@@ -140,7 +155,8 @@ function requireRunId(name: string): string {
   throw new OrchError({ code: 'run-id', message: `--run-id ${JSON.stringify(name)}: not a run id`, hint: 'lower-case letters, digits, . _ - and at most 64 of them', exitCode: EXIT.usage });
 }
 
-function flagsOf(args: PlanningArgs): Parameters<typeof loadConfig>[0]['flags'] {
+/** The flags of planning as settings. */
+export function flagsOf(args: PlanningArgs): Parameters<typeof loadConfig>[0]['flags'] {
   return {
     maxParallel: args['max-parallel'], timeout: args.timeout, agent: args.agent, model: args.model, base: args.base,
     failFast: args['fail-fast'], maxWait: args['max-wait'],

@@ -6,16 +6,18 @@ import { requirePlan } from './planning.ts';
 import { preflight } from './preflight.ts';
 import { createReporting, printSummary, requireReporters } from './reporting.ts';
 import { drive } from './drive.ts';
-import { startRun } from './session.ts';
 import { note } from './terminal.ts';
 import { unfinishedRun } from './unfinished.ts';
 
 /** Runs a manifest or prompts; returns the run's exit code. */
 export async function runCommand(args: Partial<RunArgs>): Promise<number> {
   const wanted = requireReporters(args);
-  const planned = await requirePlan(args);
+  const planning = requirePlan(args);
+  // What comes after planning is loaded while git answers the questions of planning.
+  const loading = import('./session.ts');
+  const planned = await planning;
   if (args['dry-run'] === true) {
-    printPlan(planned, args);
+    await printPlan(planned, args);
     return EXIT.ok;
   }
   const { repo, plan, manifestText, warnings } = planned;
@@ -26,6 +28,7 @@ export async function runCommand(args: Partial<RunArgs>): Promise<number> {
   }
   await preflight(repo, plan);
   for (const warning of warnings) note(`note: ${warning}`);
+  const { startRun } = await loading;
   const end = await drive((hooks) => startRun({ repo, plan, manifestText, ...hooks }), (frozen) => createReporting(wanted, frozen, args.color));
   printSummary(end, args.color);
   return end.exitCode;

@@ -2,6 +2,7 @@
 // lock, the journal and the reporters for as long as the run takes, and gives all of them back.
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
+import { requireIsolation, type IsolationParts } from './isolation.ts';
 import { adapterFor } from '../agents/adapters.ts';
 import { createClock } from '../effects/clock.ts';
 import { agentEnvironment } from '../effects/env.ts';
@@ -9,10 +10,9 @@ import { createFiles } from '../effects/files.ts';
 import { createIntegrity } from '../effects/git/integrity.ts';
 import { createProcesses } from '../effects/processes.ts';
 import type { Containment } from '../effects/processes/containment.ts';
-import { chooseTier, probeTiers } from '../effects/processes/tiers.ts';
+import { firmestContainment } from '../effects/processes/tiers.ts';
 import { createWorkspaces } from '../effects/workspaces.ts';
 import type { Clock, Processes, Repository, Workspaces } from '../effects/effects.ts';
-import { EXIT, OrchError } from '../errors.ts';
 import { acquire, type RunLock } from '../journal/lock.ts';
 import { Journal } from '../journal/journal.ts';
 import { listRuns } from '../journal/run-list.ts';
@@ -56,17 +56,19 @@ const TICK_MS = 125;
 /** Runs a new plan to its end. Throws OrchError when it cannot begin. */
 export async function startRun(options: SessionOptions & { readonly plan: Plan; readonly manifestText: string | null }): Promise<SessionEnd> {
   const { repo, plan, manifestText } = options;
+  const trial = tryContainment();
   const paths = await createRun({ commonDir: repo.commonDir, plan, manifestText });
   const first: Fact = {
     type: 'run-started', format: 1, name: plan.name, base: plan.base.sha, target: plan.target, tasks: plan.tasks.length, plan: planHash(plan),
   };
   await using lock = await acquire({ dir: paths.dir });
-  return await session({ ...options, paths, lock, state: initialState(plan), first });
+  return await session({ ...options, trial, paths, lock, state: initialState(plan), first });
 }
 
 /** Goes on with a run that ended early. `failed` also retries what failed; `force` takes it from another machine. */
 export async function resumeRun(options: SessionOptions & { readonly run: RunId; readonly failed: boolean; readonly force: boolean }): Promise<SessionEnd> {
   const { repo, run, failed, force } = options;
+  const trial = tryContainment();
   const paths = runPaths(repo.commonDir, run);
   await using lock = await acquire({ dir: paths.dir, force });
   // Read under the lock: what the last holder wrote is all there is.
@@ -75,7 +77,7 @@ export async function resumeRun(options: SessionOptions & { readonly run: RunId;
   const first: Fact = loaded.events.length > 0 ? { type: 'run-resumed', failed } : {
     type: 'run-started', format: 1, name: plan.name, base: plan.base.sha, target: plan.target, tasks: plan.tasks.length, plan: planHash(plan),
   };
-  return await session({ ...options, plan, paths, lock, state: stateOf(loaded), first });
+  return await session({ ...options, trial, plan, paths, lock, state: stateOf(loaded), first });
 }
 
 /** The state that a run's journal gives. */
@@ -83,7 +85,17 @@ export function stateOf({ plan, events }: Pick<LoadedRun, 'plan' | 'events'>): R
   return events.reduce<RunState>((state, event) => reduce(plan, state, event), initialState(plan));
 }
 
+/** Begun at once, because it waits for programs, and so does what comes before it is needed for disks. */
+function tryContainment(): Promise<Containment> {
+  const trial = firmestContainment(createClock());
+  // Whoever awaits it is told, unless something else went wrong first.
+  trial.catch(() => {});
+  return trial;
+}
+
 interface Begun extends SessionOptions {
+  /** The firmest way to hold agents together that works on this machine. */
+  readonly trial: Promise<Containment>;
   readonly plan: Plan;
   readonly paths: RunPaths;
   readonly lock: RunLock;
@@ -95,7 +107,8 @@ async function session(begun: Begun): Promise<SessionEnd> {
   const { repo, plan, paths, lock, state, first } = begun;
   const clock = createClock();
   const since = clock.now();
-  const processes = createProcesses({ clock, containment: await requireContainment(clock) });
+  const isolation = await requireIsolation({ plan, repo, clock, notice: (line) => begun.onNotice?.(line) });
+  const processes = createProcesses({ clock, containment: await begun.trial, ...(isolation.containment === null ? {} : { sandbox: isolation.containment }) });
   // Whatever an earlier process left running must be gone before its worktrees are touched.
   const orphans = first.type === 'run-resumed' ? await processes.reap({ run: plan.run, dir: paths.dir }) : 0;
   if (orphans > 0) begun.onNotice?.(`note: what the last orch had left running was stopped (${orphans === 1 ? '1 process' : `${orphans} processes`})`);
@@ -103,7 +116,7 @@ async function session(begun: Begun): Promise<SessionEnd> {
   for (const { file, bytes } of journal.repaired) begun.onNotice?.(`note: ${file}: ${bytes} bytes of an event that was never finished were cut off`);
   const listener = begun.listener(plan);
   const workspaces = await createWorkspaces({ repo, root: plan.worktrees.root, owner: { run: plan.run, dir: paths.dir } });
-  const context = phaseContext({ repo, plan, paths, clock, processes, workspaces, listener });
+  const context = phaseContext({ repo, plan, paths, clock, processes, workspaces, listener, isolation });
   const found = await reconcile(context, state);
   crashPoint('reconciled');
   const driver = new Driver({
@@ -116,15 +129,9 @@ async function session(begun: Begun): Promise<SessionEnd> {
   } finally {
     clearInterval(ticker);
     crashPoint('run-ended');
+    isolation.release();
     await workspaces.flush();
   }
-}
-
-/** The firmest way to hold agents together that works on this machine, found by trying. */
-async function requireContainment(clock: Clock): Promise<Containment> {
-  const choice = chooseTier(await probeTiers(clock));
-  if (choice.ok) return choice.containment;
-  throw new OrchError({ code: 'no-tier', message: choice.message, hint: 'orch doctor shows what was tried', exitCode: EXIT.preflight });
 }
 
 interface Parts {
@@ -135,9 +142,10 @@ interface Parts {
   readonly processes: Processes;
   readonly workspaces: Workspaces;
   readonly listener: Listener;
+  readonly isolation: IsolationParts;
 }
 
-function phaseContext({ repo, plan, paths, clock, processes, workspaces, listener }: Parts): PhaseContext {
+function phaseContext({ repo, plan, paths, clock, processes, workspaces, listener, isolation }: Parts): PhaseContext {
   return {
     plan, repo, clock, processes, workspaces, files: createFiles(),
     integrity: createIntegrity({
@@ -151,6 +159,7 @@ function phaseContext({ repo, plan, paths, clock, processes, workspaces, listene
       return { dir: files.dir, prompt: files.prompt, log: files.output, ended: path.join(files.dir, 'ended.json'), trace: path.join(files.dir, 'git.ndjson'), result: files.result, output: path.join(files.dir, 'outputs.txt') };
     },
     environment: (set, pass) => agentEnvironment({ parent: process.env, pass, set }),
+    sandboxOf: isolation.sandboxOf,
     newId: () => randomUUID(),
     onOutput: (output) => listener.onOutput(output),
   };

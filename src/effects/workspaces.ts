@@ -61,7 +61,7 @@ export async function createWorkspaces(init: WorkspacesInit): Promise<Workspaces
     },
     async recover(workspace, request) {
       const live = await liveOf(workspace);
-      const isKnown = lives.get(keyOf(workspace)) === live && (await kindAt(workspace.path)) === 'folder';
+      const isKnown = lives.get(keyOf(workspace)) === live && kindAt(workspace.path) === 'folder';
       return isKnown ? { ok: true, made: false, notes: [] } : recover(maker, live, { request, remember });
     },
     async links(workspace) {
@@ -76,7 +76,7 @@ export async function createWorkspaces(init: WorkspacesInit): Promise<Workspaces
     },
     async variables({ run, task }) {
       const file = excludesFile(placeOf({ home: context.home, commonDir: repo.commonDir, root }, { run, task }).records);
-      if ((await kindAt(file)) === 'missing') return {};
+      if (kindAt(file) === 'missing') return {};
       return { GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'core.excludesFile', GIT_CONFIG_VALUE_0: file };
     },
     async flush() {

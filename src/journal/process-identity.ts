@@ -63,8 +63,9 @@ async function loadStartTime(of: number): Promise<string | null | typeof GONE> {
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     const [state, startTime] = [fields[0], fields[19]];
     return state === 'Z' || state === 'X' ? GONE : (startTime ?? null);
-  } catch {
-    return null;
+  } catch (error) {
+    // It may end between one question and the next.
+    return ['ENOENT', 'ESRCH'].includes(errnoOf(error)) ? GONE : null;
   }
 }
 

@@ -18,8 +18,9 @@ const HAS_HIDDEN = new RegExp(`[${HIDDEN_CLASS}]`, 'u');
 const HIDDEN = new RegExp(`[${HIDDEN_CLASS}]+`, 'gu');
 const BLANK = /[\t\n\v\f\r\u0085\u2028\u2029]/g;
 const LONE_SURROGATE = /\p{Cs}/u;
-// One column and one code unit each, without asking: ASCII, the ellipsis, lines and blocks, Braille (spinners).
-const NARROW = /^[ -~\u2026\u2500-\u259F\u2800-\u28FF]*$/;
+// One column and one code unit each, without asking: ASCII, Latin, dashes and quotes, arrows, lines and shapes, ticks and
+// crosses, Braille (spinners). Asking for the first time compiles what knows every emoji: 20 ms.
+const NARROW = /^[ -~\u00A1-\u00AC\u00AE-\u02FF\u2010-\u2027\u2190-\u21FF\u2500-\u25FC\u2713-\u2718\u2800-\u28FF]*$/;
 
 /** With U+FFFD for each half of a pair that is alone. */
 function wellFormed(text: string): string {

@@ -1,5 +1,5 @@
 // What the schema found, as diagnostics: one per wrong key or value, at its place, with the name that was probably meant.
-import { z } from 'zod';
+import * as z from 'zod';
 import { nearest } from '../lib/nearest.ts';
 import { problem, quoted } from './diagnostic.ts';
 import type { Diagnostic, Path, Source } from './diagnostic.ts';
@@ -8,13 +8,13 @@ import { UNREADABLE } from './schema.ts';
 type Issue = z.core.$ZodIssue;
 
 /** Keys of later versions: refused with a reason instead of as unknown. */
-const LATER: ReadonlySet<string> = new Set(['strategy', 'foreach', 'context', 'merge', 'budget', 'effort', 'escalate', 'cache', 'best-of']);
+const LATER: ReadonlySet<string> = new Set(['merge', 'budget', 'effort', 'escalate', 'cache', 'best-of', 'notify']);
 
 /** What other programs call our keys. */
 export const SYNONYMS: ReadonlyMap<string, string> = new Map([
   ['depends_on', 'needs'], ['depends-on', 'needs'], ['dependsOn', 'needs'], ['dependencies', 'needs'], ['after', 'needs'],
   ['script', 'run'], ['cmd', 'run'], ['shell', 'run'], ['title', 'name'], ['description', 'name'], ['timeout-minutes', 'timeout'],
-  ['files', 'paths'], ['jobs', 'max-parallel'], ['parallel', 'max-parallel'], ['test', 'verify'], ['check', 'verify'],
+  ['files', 'paths'], ['for-each', 'foreach'], ['matrix', 'strategy'], ['jobs', 'max-parallel'], ['parallel', 'max-parallel'], ['test', 'verify'], ['check', 'verify'],
 ]);
 
 /** What a key that is right elsewhere should be told. `undefined` = nothing special. */
@@ -78,6 +78,7 @@ function keysAt(schema: z.core.$ZodType, path: Path): readonly string[] {
     if (part === null) break;
     if (at instanceof z.ZodObject) at = (at.shape as Record<string, unknown>)[String(part)];
     else if (at instanceof z.ZodRecord) at = at.valueType;
+    else if (at instanceof z.ZodArray) at = at.element;
   }
   return at instanceof z.ZodObject ? Object.keys(at.shape) : [];
 }

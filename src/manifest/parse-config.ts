@@ -16,7 +16,7 @@ export interface ConfigFile {
 
 export type ParseConfigResult = { readonly ok: true; readonly config: ConfigFile } | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
-const NOT_IN_DEFAULTS: ReadonlySet<string> = new Set(['prompt', 'prompt-file', 'run', 'name', 'needs', 'id']);
+const NOT_IN_DEFAULTS: ReadonlySet<string> = new Set(['prompt', 'prompt-file', 'run', 'name', 'needs', 'id', 'strategy', 'foreach']);
 
 /** Where a key belongs that is right elsewhere. */
 function elsewhere(key: string, path: Path): string | undefined {

@@ -48,11 +48,12 @@ export function parseManifest(text: string, options: { readonly file: string }):
 
 const WHAT_A_MANIFEST_IS = 'write `tasks:` and below it a list of prompts';
 
-const CONFIG_ONLY: ReadonlySet<string> = new Set(['worktrees', 'isolation', 'notify']);
+const CONFIG_ONLY: ReadonlySet<string> = new Set(['worktrees', 'isolation', 'sandbox']);
 
 /** Where a key belongs that is right elsewhere. */
 function elsewhere(key: string, path: Path): string | undefined {
   if (path[0] === 'defaults' && key === 'id') return 'every task has its own id';
+  if (path[0] === 'defaults' && (key === 'strategy' || key === 'foreach')) return 'it makes tasks of one task: put it there';
   if (path.length > 0) return undefined;
   if (CONFIG_ONLY.has(key)) return `\`${key}\` belongs in .orchestrator.yml`;
   return key in taskSchema.shape ? `it is a field of tasks: put it under a task, or under \`defaults:\` for all of them` : undefined;

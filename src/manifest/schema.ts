@@ -1,11 +1,12 @@
 // The shape of a manifest and of a configuration file: names, types and what is said about a wrong value. The only
 // place that lists the keys; what depends on several of them is checked in tasks.ts and needs.ts.
-import { z } from 'zod';
+import * as z from 'zod';
 import { DURATION, MAX_DURATION_MS, parseDuration } from '../lib/duration.ts';
 import { staysInside } from '../lib/glob.ts';
 import { ID, ID_RULE } from '../lib/slug.ts';
 import { nearest } from '../lib/nearest.ts';
 import { quoted } from './diagnostic.ts';
+import { MAX_FAN_OUT } from './limits.ts';
 
 type Issue = { readonly input?: unknown };
 
@@ -81,7 +82,8 @@ const envName = z
   .regex(ENV_NAME, { error: 'is not the name of a variable (letters, digits and `_`)' })
   .refine((name) => !OWN_VARIABLES.includes(name), { error: 'is set by orch itself' });
 /** Numbers and booleans arrive here as the text that was written (values.ts). */
-const envValue = possiblyEmpty.meta({ type: ['string', 'number', 'boolean'] });
+const SCALAR_TYPES = { type: ['string', 'number', 'boolean'] };
+const envValue = possiblyEmpty.meta(SCALAR_TYPES);
 const env = z.record(envName, envValue, { error: expected('a map of names to values') });
 
 const insideRepository = text.refine(staysInside, { error: 'must be relative to the repository’s root, with `/`, and stay inside it' });
@@ -105,6 +107,88 @@ const maxFail = z
     typeof value === 'number' ? ({ kind: 'count', count: value } as const) : ({ kind: 'percent', percent: Number.parseInt(value, 10) } as const),
   );
 
+const plainValue = (instead: string) => ({ input }: Issue): string =>
+  typeof input === 'object' && input !== null ? `must be text, a number, \`true\` or \`false\`, not ${kind(input)}; ${Array.isArray(input) ? 'write one list' : instead}` : notText({ input });
+const scalar = (instead: string) => z.string({ error: plainValue(instead) }).refine(noNul, { error: 'contains a NUL character' }).meta(SCALAR_TYPES);
+
+const PART_NAME = /^[A-Za-z_][\w-]*$/;
+const partName = z.string().regex(PART_NAME, { error: 'is not a name (letters, digits, `_` and `-`)' });
+const matrixValue = scalar('a value with several parts is an entry of `include`');
+const combinations = z
+  .array(z.record(partName, matrixValue, { error: expected('a map of names to values') }), { error: expected('a list of maps') })
+  .optional();
+const axis = z.array(matrixValue, { error: expected('a list of values, such as `[a, b]`') }).min(1, { error: 'is an empty list; write at least one value' });
+const notMatrix = ({ input }: Issue): string =>
+  input === undefined ? 'is missing; write for example `matrix: { os: [linux, macos] }`' :
+  typeof input === 'string' && input.includes('${{') ? 'must be a map of names to lists; a list that another task makes is for `foreach: { from: needs.<id>.outputs.<name> }`' : expected('a map of names to lists')({ input });
+const matrix = z.object({ include: combinations, exclude: combinations }, { error: notMatrix }).catchall(axis).superRefine((value, context) => {
+  const axes = Object.keys(value).filter((name) => name !== 'include' && name !== 'exclude');
+  for (const name of axes) if (!PART_NAME.test(name)) context.addIssue({ code: 'custom', path: [name], message: `${quoted(name)} is not a name (letters, digits, \`_\` and \`-\`)`, input: value });
+  if (axes.length === 0 && (value.include ?? []).length === 0) context.addIssue({ code: 'custom', message: 'has nothing to combine; write for example `os: [linux, macos]`', input: value });
+  (value.exclude ?? []).forEach((entry, index) => {
+    for (const name of Object.keys(entry)) {
+      if (axes.includes(name)) continue;
+      const meant = nearest(name, axes);
+      context.addIssue({ code: 'custom', path: ['exclude', index, name], message: `there is no ${quoted(name)} in the matrix to exclude${meant === undefined ? '' : `; did you mean \`${meant}\`?`}`, input: value });
+    }
+  });
+});
+
+const SOURCES = ['files', 'lines', 'json', 'values', 'from'] as const;
+const FROM = /^(?:\$\{\{\s*)?needs\.([a-z0-9][\w.-]*?)\.(?:outputs\.([\w-]+)|result)(?:\s*\}\})?$/;
+const fixedText = (schema: typeof text) => schema.refine((value) => !value.includes('${{'), { error: '`${{ }}` is not read in `foreach`; write the value itself' });
+const fixedGlobs = z
+  .union([fixedText(text), z.array(fixedText(text))], { error: expected('a glob or a list of globs') })
+  .transform((value): readonly string[] => (typeof value === 'string' ? [value] : value));
+const fileGlobs = z
+  .union([fixedText(text), z.array(fixedText(text)).min(1, { error: 'is empty' })], { error: expected('a glob or a list of globs') })
+  .transform((value): readonly string[] => (typeof value === 'string' ? [value] : value).map((glob) => glob.replace(/^(!?)(?:\.\/)+/, '$1')))
+  .refine((globs) => globs.every(staysInside), { error: 'must be relative to the repository’s root, with `/`, and stay inside it' })
+  .refine((globs) => globs.some((glob) => !glob.startsWith('!')), { error: 'only takes files away; write which ones there are to begin with' });
+const NESTED = 'an item is a value or one map of values';
+const listItem = z.union([scalar(NESTED), z.record(partName, scalar(NESTED))], { error: ({ input }) => plainValue('write one list')({ input }) });
+const foreach = z
+  .strictObject(
+    {
+      files: fileGlobs.describe('Globs over the files of the base commit; `!glob` takes back.').optional(),
+      lines: fixedText(text).describe('A shell command; each line that it prints is an item.').optional(),
+      json: fixedText(text).refine(staysInside, { error: 'must be a file of the repository, relative to its root' }).describe('A JSON file of the base commit that holds a list.').optional(),
+      values: z.array(listItem, { error: expected('a list of values') }).min(1, { error: 'is an empty list; write at least one value' }).describe('The items themselves.').optional(),
+      from: z.string({ error: notText }).regex(FROM, { error: 'must be `needs.<id>.outputs.<name>` or `needs.<id>.result`' }).describe('Items that another task makes: tasks are added when it has completed.').optional(),
+      exclude: fixedGlobs.describe('Globs of items to leave out.').optional(),
+      batch: whole(1, 100_000).describe('Items per task; default 1.').optional(),
+      'group-by': oneOf(['dirname']).describe('Only files of one folder share a task.').optional(),
+      'max-tasks': whole(1, MAX_FAN_OUT).describe('With `from`: more tasks than these are an error; default 1000.').optional(),
+    },
+    { error: expected('a map such as `{ files: "src/**/*.ts" }`') },
+  )
+  .superRefine((value, context) => {
+    // A misspelt key says enough.
+    if (context.issues.length > 0) return;
+    const [first, second] = SOURCES.filter((key) => value[key] !== undefined);
+    const wrong = (message: string, path: string[] = []): void => context.addIssue({ code: 'custom', path, message, input: value });
+    if (first === undefined) wrong(`has no items; write one of ${SOURCES.map((key) => `\`${key}\``).join(', ')}`);
+    if (second !== undefined) wrong(`\`${first}\` and \`${second}\` exclude each other; use two tasks`, [second]);
+    if (value['group-by'] !== undefined && value.files === undefined) wrong('only `files` have folders; remove it', ['group-by']);
+    if (value['max-tasks'] !== undefined && value.from === undefined) wrong('is for `from`, whose items are not known yet; remove it', ['max-tasks']);
+  });
+
+const contextItem = z
+  .strictObject(
+    {
+      file: text.describe('A file of the base commit.').optional(),
+      run: text.describe('A shell command, run in the repository when the plan is made; what it prints.').optional(),
+      text: text.describe('A text. `${{ }}` is expanded.').optional(),
+    },
+    { error: expected('a map such as `{ file: README.md }`') },
+  )
+  .superRefine((value, context) => {
+    if (context.issues.length > 0) return;
+    const given = Object.keys(value).filter((key) => value[key as keyof typeof value] !== undefined);
+    if (given.length !== 1) context.addIssue({ code: 'custom', message: given.length === 0 ? 'is empty; write one of `file`, `run`, `text`' : `has ${given.map((key) => `\`${key}\``).join(' and ')}; make an item of each`, input: value });
+  });
+
+const mapOf = expected('a map');
 const taskShape = {
   prompt: text.describe('What the agent is asked to do. `${{ }}` is expanded.').optional(),
   'prompt-file': text.describe('A file that holds the prompt, relative to the manifest.').optional(),
@@ -116,6 +200,9 @@ const taskShape = {
   'max-turns': whole(1).describe('The agent stops after so many turns.').optional(),
   'permission-mode': word.describe('Passed to the agent, e.g. `acceptEdits`.').optional(),
   'allowed-tools': oneOrMore.describe('Tools that the agent may use without asking.').optional(),
+  strategy: z.strictObject({ matrix: matrix.describe('Names and their values: a task for each combination.') }, { error: mapOf }).describe('One task for each combination of values, as in GitHub Actions.').optional(),
+  foreach: foreach.describe('One task for each item (or batch of items).').optional(),
+  context: z.array(contextItem, { error: expected('a list of items such as `- file: README.md`') }).describe('Read when the plan is made, from the base commit, and put below the prompt.').optional(),
   needs: oneOrMore.describe('Ids of tasks that must complete first; this one starts from their work.').optional(),
   env: env.describe('Environment variables.').optional(),
   setup: oneOrMore.describe('Shell commands to prepare the new worktree.').optional(),
@@ -129,10 +216,12 @@ const taskShape = {
   'continue-on-error': flag.describe('A failure of this task does not fail the run.').optional(),
   concurrency: text.describe('Tasks of one group run one at a time.').optional(),
 };
-const { prompt: _p, 'prompt-file': _f, run: _r, name: _n, needs: _d, ...sharedShape } = taskShape;
+const { strategy: _s, foreach: _e, ...defaultsShape } = taskShape;
+const { prompt: _p, 'prompt-file': _f, run: _r, name: _n, needs: _d, ...sharedShape } = defaultsShape;
 
-const mapOf = expected('a map');
 export const taskSchema = z.strictObject(taskShape, { error: mapOf });
+/** Fields that all tasks of a manifest may share. */
+export const defaultsSchema = z.strictObject(defaultsShape, { error: mapOf });
 export const listedTaskSchema = z.strictObject({ id: z.string({ error: notText }).describe('Default: a slug of the name or the prompt.').optional(), ...taskShape }, { error: mapOf });
 
 const agentSchema = z.strictObject(
@@ -170,7 +259,7 @@ const NOT_TASKS = { error: expected('a map of ids to tasks, or a list of tasks')
 
 /** Everything of a manifest but its tasks, which are validated one by one. */
 export const headSchema = z.strictObject(
-  { ...commonShape, env: env.describe('Variables for all tasks.').optional(), defaults: taskSchema.describe('Fields for every task that does not say otherwise.').optional(), tasks: z.unknown().optional() },
+  { ...commonShape, env: env.describe('Variables for all tasks.').optional(), defaults: defaultsSchema.describe('Fields for every task that does not say otherwise.').optional(), tasks: z.unknown().optional() },
   { error: mapOf },
 );
 /** All of a manifest, for editors. */
@@ -202,17 +291,35 @@ export const configSchema = z.strictObject(
         { error: mapOf },
       )
       .optional(),
-    isolation: z.enum(['process', 'auto'], { error: ({ input }: Issue) => (input === 'sandbox' ? '`sandbox` is not supported by this version; use `process`' : 'must be `process` or `auto`') }).optional(),
-    notify: z.strictObject({ command: text.optional(), desktop: flag.optional() }, { error: mapOf }).optional(),
+    isolation: oneOf(['process', 'sandbox', 'auto']).describe('How agents are kept apart from the machine; default process. auto = sandbox where it works.').optional(),
+    sandbox: z
+      .strictObject(
+        {
+          network: oneOf(['on', 'none']).describe('Default on: agents need their provider.').optional(),
+          credential: text.describe('The one secret that is let in: a variable by its name, or a file by its path.').optional(),
+          read: z.array(text, { error: expected('a list of paths') }).describe('Further files or folders that can be read, absolute.').optional(),
+        },
+        { error: mapOf },
+      )
+      .optional(),
   },
   { error: mapOf },
 );
 
 /** A task's fields, durations in milliseconds, lists always lists. Every key is optional. */
 export type TaskFields = z.output<typeof taskSchema>;
+export type MatrixFields = z.output<typeof matrix>;
+export type ForeachFields = z.output<typeof foreach>;
+export type ContextItem = z.output<typeof contextItem>;
 export type ManifestHead = Omit<z.output<typeof headSchema>, 'tasks'>;
 export type ConfigValues = z.output<typeof configSchema>;
 export type AgentFields = z.output<typeof agentSchema>;
+
+/** The task and the output (null = its `result`) that `foreach.from` names. */
+export function fromOf(from: string): { readonly task: string; readonly output: string | null } {
+  const [, task = '', output] = FROM.exec(from) ?? [];
+  return { task, output: output ?? null };
+}
 
 /** Schemas of single settings, for flags and variables. */
 export const settingSchemas = {

@@ -7,7 +7,7 @@ import type { SourceDocument } from './document.ts';
 import { SYNONYMS, issueDiagnostics } from './issues.ts';
 import { listedTaskSchema, taskSchema } from './schema.ts';
 import type { TaskFields } from './schema.ts';
-import { asMap, needsIn, restoreEnvText } from './values.ts';
+import { asMap, needsIn, restoreEnvText, restoreTexts } from './values.ts';
 
 /** A task as it was written: defaults are not applied and templates not expanded. */
 export interface TaskDefinition {
@@ -88,9 +88,14 @@ function readTask(task: unknown, given: { readonly path: Path; readonly id: stri
     return { ...given, task, fields: null };
   }
   restoreEnvText(document, map, path);
+  restoreTexts(document, asMap(map['strategy'])?.['matrix'], [...path, 'strategy', 'matrix']);
+  restoreTexts(document, asMap(map['foreach'])?.['values'], [...path, 'foreach', 'values']);
   checkComment([...path, 'prompt'], reading);
   checkOneWork(map, path, reading);
   if ('run' in map) checkRunFields(map, path, reading);
+  if ('strategy' in map && 'foreach' in map) {
+    diagnostics.push(problem(document.at([...path, 'foreach'], 'key'), 'a task has either `strategy` or `foreach`, not both', 'make a matrix of both, or two tasks'));
+  }
   return { ...given, task, fields: validated(map, path, reading) };
 }
 
@@ -128,7 +133,7 @@ function hasMisspelt(map: Record<string, unknown>): boolean {
 }
 
 function checkRunFields(map: Record<string, unknown>, path: Path, { document, diagnostics }: Reading): void {
-  for (const key of ['agent', 'model', 'args', 'max-turns', 'permission-mode', 'allowed-tools']) {
+  for (const key of ['context', 'agent', 'model', 'args', 'max-turns', 'permission-mode', 'allowed-tools']) {
     if (key in map) diagnostics.push(problem(document.at([...path, key], 'key'), `\`${key}\` means nothing to a \`run\` task, which has no agent`, 'remove it'));
   }
 }

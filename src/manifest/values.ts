@@ -18,6 +18,18 @@ export function restoreEnvText(document: SourceDocument, holder: unknown, path: 
   }
 }
 
+/** The same for everything in a list or map, however deep: `version: [1.10]` is `1.10` and not `1.1`. */
+export function restoreTexts(document: SourceDocument, holder: unknown, path: Path, seen = new Set<unknown>()): void {
+  // An alias is the same object again, and aliases of aliases are exponentially many.
+  if (typeof holder !== 'object' || holder === null || seen.has(holder)) return;
+  seen.add(holder);
+  for (const [name, value] of Object.entries(holder)) {
+    const at = [...path, Array.isArray(holder) ? Number(name) : name];
+    if (typeof value === 'number' || typeof value === 'boolean') (holder as Record<string, unknown>)[name] = document.sourceText(at) ?? String(value);
+    else restoreTexts(document, value, at, seen);
+  }
+}
+
 /** The same for every `env` of a manifest or configuration outside its tasks. */
 export function restoreHeadText(document: SourceDocument, map: Record<string, unknown>): void {
   restoreEnvText(document, map, []);

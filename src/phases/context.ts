@@ -1,7 +1,7 @@
 // What every phase is given: the plan, the effects, and where an attempt's files are. Types and small derivations only.
 import { EXIT, OrchError } from '../errors.ts';
 import type { Adapter } from '../agents/adapter.ts';
-import type { Clock, Files, Integrity, Processes, Repository, Workspace, Workspaces } from '../effects/effects.ts';
+import type { Clock, Files, Integrity, Processes, Repository, Sandbox, Workspace, Workspaces } from '../effects/effects.ts';
 import type { Plan, PlannedTask, TaskId } from '../plan/plan.ts';
 import type { Action, AgentOutput, FailureReason, PhaseDetail, PhaseResult, RetryClass } from '../run/events.ts';
 import type { Stop } from '../run/driver.ts';
@@ -35,6 +35,8 @@ export interface PhaseContext {
   readonly attemptPaths: (task: TaskId, attempt: number) => AttemptPaths;
   /** The environment of a child: the allow-list of ours, and `set` over it. `pass` are further names to inherit. */
   readonly environment: (set: Readonly<Record<string, string>>, pass: readonly string[]) => Record<string, string>;
+  /** What the processes of an attempt may touch; null = all that the user may. */
+  readonly sandboxOf: (workspace: Workspace, paths: AttemptPaths) => Sandbox | null;
   readonly newId: () => string;
   readonly onOutput: (output: AgentOutput) => void;
 }
@@ -81,4 +83,10 @@ export async function attemptVariables(context: PhaseContext, { task, action }: 
     ORCH_PROMPT_FILE: paths.prompt,
     ORCH_OUTPUT: paths.output,
   };
+}
+
+/** The sandbox of an attempt as part of a process, where there is one. */
+export function sandboxed(context: PhaseContext, workspace: Workspace, paths: AttemptPaths): { readonly sandbox?: Sandbox } {
+  const sandbox = context.sandboxOf(workspace, paths);
+  return sandbox === null ? {} : { sandbox };
 }

@@ -2,8 +2,10 @@
 import { OrchError, unreachable } from '../errors.ts';
 import type { Phases, Stop } from '../run/driver.ts';
 import type { Action, PhaseResult } from '../run/events.ts';
+import { grownPlan } from '../run/grown.ts';
 import { indexOfTask } from '../run/plan-index.ts';
 import type { RunState } from '../run/state.ts';
+import { startedTask } from './needs.ts';
 import { failed, requireRoom, workspaceOf, type Job, type PhaseContext } from './context.ts';
 import { prepare } from './prepare.ts';
 import { verify } from './verify.ts';
@@ -11,10 +13,12 @@ import { work } from './work.ts';
 
 export function createPhases(context: PhaseContext): Phases {
   return {
-    perform: async (action, run, stop) => await perform(context, jobOf(context, { action, run, stop })),
-    release: async (id, state) => {
-      const task = context.plan.tasks[indexOfTask(context.plan, id)];
-      const workspace = task === undefined ? null : workspaceOf(context, { task, state, action: { phase: 'work', task: id, attempt: Math.max(1, state.attempts) } });
+    perform: async (action, run, stop) => {
+      const grown = { ...context, plan: grownPlan(context.plan, run) };
+      return await perform(grown, jobOf(grown, { action, run, stop }));
+    },
+    release: async (task, state) => {
+      const workspace = workspaceOf(context, { task, state, action: { phase: 'work', task: task.id, attempt: Math.max(1, state.attempts) } });
       return workspace === null ? null : await context.workspaces.remove(workspace);
     },
   };
@@ -25,7 +29,7 @@ function jobOf({ plan }: PhaseContext, { action, run, stop }: { action: Action; 
   const task = plan.tasks[index];
   const state = run.tasks[index];
   if (task === undefined || state === undefined) throw new Error(`the plan has no task ${action.task}`);
-  return { action, task, state, run, stop };
+  return { action, task: startedTask(plan, task, run), state, run, stop };
 }
 
 async function perform(context: PhaseContext, job: Job): Promise<PhaseResult> {

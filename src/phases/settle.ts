@@ -8,6 +8,7 @@ import type { PlannedTask, Sha } from '../plan/plan.ts';
 import type { Action, Exit, PhaseDetail, PhaseResult } from '../run/events.ts';
 import { failed, requireRoom, type AttemptPaths, type PhaseContext } from './context.ts';
 import { judge, judgeTampering, notesOf } from './judge.ts';
+import { withOutputs } from './products.ts';
 
 /** How an attempt's agent ended: all that its work needs in order to be judged, beside what git says. */
 export interface Ended {
@@ -79,7 +80,7 @@ export async function settle(context: PhaseContext, { task, action, workspace, e
   const { collected } = collecting;
   const detail: PhaseDetail = { ...base, delivery: collected.delivery, notes: [...notes, ...notesOf(collected.findings)] };
   const judgement = judgeTampering(ended.tampered) ?? judge(task, exit, verdict, collected);
-  const result: PhaseResult = judgement.ok ? { ok: true, detail } : { ...judgement, detail };
+  const result: PhaseResult = judgement.ok ? await withOutputs(context, { task }, { paths, detail }) : { ...judgement, detail };
   await write(context, paths.result, result);
   crashPoint('result-saved');
   return result;

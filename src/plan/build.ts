@@ -5,13 +5,19 @@ import { problem, tidy } from '../manifest/diagnostic.ts';
 import type { Diagnostic, Place } from '../manifest/diagnostic.ts';
 import type { Manifest } from '../manifest/parse.ts';
 import type { AdapterCapabilities } from './agents.ts';
+import { MAX_PROMPTS } from '../manifest/limits.ts';
+import { contextRequests } from './context.ts';
 import { expand } from './expand.ts';
-import { placeOf } from './layers.ts';
-import type { Plan, PlannedTask, RunId, Sha } from './plan.ts';
+import type { Member } from './expand.ts';
+import { NO_INPUTS, inputKey } from './inputs.ts';
+import type { InputRequest, PlanInputs } from './inputs.ts';
+import { pick, placeOf } from './layers.ts';
+import { fanOutOf } from './needs.ts';
+import type { FanOut, Plan, PlannedTask, RunId, Sha } from './plan.ts';
 import { selectTasks } from './select.ts';
 import type { Selection } from './select.ts';
 import type { Settings } from './settings.ts';
-import { planTask, promptFileOf } from './task.ts';
+import { draftOf, pickWork, planTask, promptFileOf } from './task.ts';
 import type { PlanContext } from './task.ts';
 
 export interface PlanRequest {
@@ -22,6 +28,8 @@ export interface PlanRequest {
   readonly base: { readonly ref: string; readonly sha: Sha; readonly branch: string | null };
   /** Contents of the files that `promptFilesOf` lists, by their `name`; one that is missing could not be read. */
   readonly files: ReadonlyMap<string, string>;
+  /** What `listInputsOf` and `contextInputsOf` ask for; default nothing. */
+  readonly inputs?: PlanInputs;
   readonly select: Selection;
   /** `root`: absolute. */
   readonly repo: { readonly root: string; readonly name: string };
@@ -53,25 +61,80 @@ export function promptFilesOf(request: Omit<PlanRequest, 'files'>): readonly Pro
   return [...files.values()];
 }
 
+/** What the `context` of all tasks needs to have read, each once. Needs the inputs of `listInputsOf`. */
+export function contextInputsOf(request: Omit<PlanRequest, 'files'>): readonly InputRequest[] {
+  const requests = new Map<string, InputRequest>();
+  const context = contextOf({ ...request, files: new Map() });
+  for (const member of context.expansion.members) {
+    const draft = draftOf(member, context);
+    if (pick(draft.layers, 'context') === undefined || pickWork(draft.layers)?.key === 'run') continue;
+    for (const one of contextRequests(draft)) if (!requests.has(inputKey(one))) requests.set(inputKey(one), one);
+  }
+  return [...requests.values()];
+}
+
 /** Builds the plan, or says everything that is in its way. */
 export function buildPlan(request: PlanRequest): BuildResult {
   const context = contextOf(request);
   const { diagnostics } = context;
-  const planned = context.expansion.members.map((member) => planTask(member, context));
+  const { tasks: planned, fanOuts } = planMembers(context);
+  checkSize(planned, request, diagnostics);
   const root = worktreesRoot(request, diagnostics);
   if (diagnostics.length > 0) return { ok: false, nothing: false, diagnostics: tidy(diagnostics), warnings: [] };
-  const { tasks, warnings } = selectTasks(planned, request.select);
+  const templates = fanOuts.map(({ template }) => template);
+  const selected = selectTasks([...planned, ...templates], request.select);
+  const { warnings } = selected;
+  const kept = new Set(selected.tasks);
+  const tasks = planned.filter((task) => kept.has(task));
   if (tasks.length === 0) return { ok: false, nothing: true, diagnostics: [], warnings };
-  return { ok: true, plan: planOf({ request, root, tasks }), warnings };
+  return { ok: true, plan: planOf({ request, root, tasks, fanOuts: fanOuts.filter(({ template }) => kept.has(template)) }), warnings };
 }
 
-function contextOf({ manifest, settings, run, base, files, capabilities }: PlanRequest): PlanContext {
-  return { settings, source: manifest.source, expansion: expand(manifest.tasks), run, base: base.sha, files, capabilities, diagnostics: [] };
+/** What is wrong with one member is wrong with all of its kin: the first one is told. */
+function planMembers(context: PlanContext): { readonly tasks: readonly PlannedTask[]; readonly fanOuts: readonly FanOut[] } {
+  const tasks: PlannedTask[] = [];
+  const fanOuts: FanOut[] = [];
+  const wrong = new Set<Member['definition']>();
+  for (const member of context.expansion.members) {
+    if (wrong.has(member.definition)) continue;
+    const before = context.diagnostics.length;
+    const task = planTask(member, context);
+    if (member.kind !== 'template') tasks.push(task);
+    else {
+      const { layers } = draftOf(member, context);
+      const from = pick(layers, 'foreach');
+      const fanOut = from?.value.from === undefined ? null : fanOutOf(member, { needs: pick(layers, 'needs'), expansion: context.expansion, from: { ...from, value: from.value.from, path: [...from.path, 'from'] } }, context.diagnostics);
+      if (fanOut !== null) fanOuts.push({ ...fanOut, template: task });
+    }
+    if (context.diagnostics.length > before) wrong.add(member.definition);
+  }
+  return { tasks, fanOuts };
 }
 
-function planOf({ request, root, tasks }: { request: PlanRequest; root: string; tasks: readonly PlannedTask[] }): Plan {
+function checkSize(tasks: readonly PlannedTask[], { manifest }: PlanRequest, diagnostics: Diagnostic[]): void {
+  const size = tasks.reduce((sum, { work }) => sum + (work.kind === 'agent' ? work.prompt.length : work.command.length), 0);
+  if (size <= MAX_PROMPTS) return;
+  const message = `the prompts of all tasks have ${Math.round(size / 1024 / 1024)} MB together, and a plan holds at most ${MAX_PROMPTS / 1024 / 1024}`;
+  diagnostics.push(problem(manifest.source.at(['tasks']), message, 'let the agents read files themselves instead of `context`'));
+}
+
+function contextOf({ manifest, settings, run, base, files, capabilities, inputs = NO_INPUTS }: PlanRequest): PlanContext {
+  const diagnostics: Diagnostic[] = [];
+  const expansion = expand(manifest.tasks, { source: manifest.source, inputs, diagnostics });
+  return { settings, source: manifest.source, expansion, run, base: base.sha, files, inputs, capabilities, diagnostics };
+}
+
+interface Built {
+  readonly request: PlanRequest;
+  readonly root: string;
+  readonly tasks: readonly PlannedTask[];
+  readonly fanOuts: readonly FanOut[];
+}
+
+function planOf({ request, root, tasks, fanOuts }: Built): Plan {
   const { manifest, settings, run, base } = request;
-  const used = new Set(tasks.flatMap(({ work }) => (work.kind === 'agent' ? [work.agent] : [])));
+  const all = [...tasks, ...fanOuts.map(({ template }) => template)];
+  const used = new Set(all.flatMap(({ work }) => (work.kind === 'agent' ? [work.agent] : [])));
   return {
     format: 1,
     run,
@@ -86,7 +149,9 @@ function planOf({ request, root, tasks }: { request: PlanRequest; root: string; 
     agents: Object.fromEntries([...settings.agents].filter(([name]) => used.has(name))),
     worktrees: { root, copy: settings.worktrees.copy, link: settings.worktrees.link, keep: settings.worktrees.keep },
     passEnv: settings.passEnv,
+    isolation: settings.isolation,
     tasks,
+    ...(fanOuts.length === 0 ? {} : { fanOuts }),
   };
 }
 

@@ -1,22 +1,33 @@
-// A plan as a graph: what can run at the same time, and who waits for whom. Pure, linear, without recursion.
+// A plan as a graph: what can run at the same time, and who waits for whom. Fan-outs whose tasks are yet to be made count
+// as one task each. Pure, linear, without recursion.
 import { stagesOf } from '../lib/graph.ts';
-import type { Plan, TaskId } from './plan.ts';
+import type { Plan, PlannedTask, TaskId } from './plan.ts';
 
-/** For each task, the indexes of its needs in `plan.tasks`. */
-export function needIndexes({ tasks }: Pick<Plan, 'tasks'>): number[][] {
-  const indexes = new Map(tasks.map(({ id }, index) => [id, index]));
-  return tasks.map(({ needs }) => needs.flatMap((need) => indexes.get(need) ?? []));
+type Graph = Pick<Plan, 'tasks' | 'fanOuts'>;
+
+/** The tasks, and behind them the templates of fan-outs. */
+export function nodesOf({ tasks, fanOuts }: Graph): readonly PlannedTask[] {
+  return fanOuts === undefined ? tasks : [...tasks, ...fanOuts.map(({ template }) => template)];
 }
 
-/** The tasks in waves: all needs of a task lie in earlier waves. In the order of the plan within a wave. */
-export function waves(plan: Pick<Plan, 'tasks'>): readonly (readonly TaskId[])[] {
-  return stagesOf(needIndexes(plan)).stages.map((stage) => stage.flatMap((index) => plan.tasks[index]?.id ?? []));
+/** For each node, the indexes of its needs among the nodes. */
+export function needIndexes(plan: Graph): number[][] {
+  const nodes = nodesOf(plan);
+  const indexes = new Map(nodes.map(({ id }, index) => [id, index]));
+  return nodes.map(({ needs }) => needs.flatMap((need) => indexes.get(need) ?? []));
 }
 
-/** Who needs a task, directly; every task has an entry. In the order of the plan. */
-export function dependentsOf({ tasks }: Pick<Plan, 'tasks'>): ReadonlyMap<TaskId, readonly TaskId[]> {
-  const dependents = new Map<TaskId, TaskId[]>(tasks.map(({ id }) => [id, []]));
-  for (const { id, needs } of tasks) {
+/** The nodes in waves: all needs of one lie in earlier waves. In the order of the plan within a wave. */
+export function waves(plan: Graph): readonly (readonly PlannedTask[])[] {
+  const nodes = nodesOf(plan);
+  return stagesOf(needIndexes(plan)).stages.map((stage) => stage.flatMap((index) => nodes[index] ?? []));
+}
+
+/** Who needs a task, directly; every node has an entry. In the order of the plan. */
+export function dependentsOf(plan: Graph): ReadonlyMap<TaskId, readonly TaskId[]> {
+  const nodes = nodesOf(plan);
+  const dependents = new Map<TaskId, TaskId[]>(nodes.map(({ id }) => [id, []]));
+  for (const { id, needs } of nodes) {
     for (const need of needs) dependents.get(need)?.push(id);
   }
   return dependents;

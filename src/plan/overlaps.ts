@@ -2,8 +2,10 @@
 // too few: two globs are told apart by their leading folders and their endings only. Pure.
 import { globMatcher, staticPrefix } from '../lib/glob.ts';
 import { stagesOf } from '../lib/graph.ts';
-import { needIndexes } from './graph.ts';
-import type { Plan, TaskId } from './plan.ts';
+import { needIndexes, nodesOf } from './graph.ts';
+import type { Plan, PlannedTask, TaskId } from './plan.ts';
+
+type Graph = Pick<Plan, 'tasks' | 'fanOuts'>;
 
 export interface Overlap {
   readonly tasks: readonly [TaskId, TaskId];
@@ -23,9 +25,11 @@ interface Folder {
 }
 
 /** Pairs of tasks that do not wait for each other and whose globs may meet, each pair once; at most `limit`. */
-export function overlaps(plan: Pick<Plan, 'tasks'>, limit = 1000): { readonly pairs: readonly Overlap[]; readonly isCut: boolean } {
-  const entries = plan.tasks.flatMap(({ paths }, task) =>
-    (paths ?? []).filter((glob) => !glob.startsWith('!')).map((glob): Entry => {
+export function overlaps(plan: Graph, limit = 1000): { readonly pairs: readonly Overlap[]; readonly isCut: boolean } {
+  const nodes = nodesOf(plan);
+  const entries = nodes.flatMap(({ paths }, task) =>
+    // A path of which a part is not known yet is its task's own business.
+    (paths ?? []).filter((glob) => !glob.startsWith('!') && !glob.includes('${{')).map((glob): Entry => {
       const { segments, whole } = staticPrefix(glob);
       return { task, glob, segments, whole };
     }),
@@ -42,21 +46,17 @@ export function overlaps(plan: Pick<Plan, 'tasks'>, limit = 1000): { readonly pa
         const [first, second] = entry.task < other.task ? [entry, other] : [other, entry];
         const key = `${first.task} ${second.task}`;
         if (pairs.has(key) || !canMeet(entry, other)) continue;
-        if (pairs.size >= limit) return { pairs: inOrder(plan, pairs), isCut: true };
-        pairs.set(key, { tasks: [idOf(plan, first), idOf(plan, second)], globs: [first.glob, second.glob] });
+        if (pairs.size >= limit) return { pairs: inOrder(nodes, pairs), isCut: true };
+        pairs.set(key, { tasks: [nodes[first.task]?.id ?? '', nodes[second.task]?.id ?? ''], globs: [first.glob, second.glob] });
       }
     }
     folderAt(root, entry.segments).entries.push(entry);
   }
-  return { pairs: inOrder(plan, pairs), isCut: false };
+  return { pairs: inOrder(nodes, pairs), isCut: false };
 }
 
-function idOf(plan: Pick<Plan, 'tasks'>, entry: Entry): TaskId {
-  return plan.tasks[entry.task]?.id ?? '';
-}
-
-function inOrder(plan: Pick<Plan, 'tasks'>, pairs: ReadonlyMap<string, Overlap>): readonly Overlap[] {
-  const order = new Map(plan.tasks.map(({ id }, index) => [id, index]));
+function inOrder(nodes: readonly PlannedTask[], pairs: ReadonlyMap<string, Overlap>): readonly Overlap[] {
+  const order = new Map(nodes.map(({ id }, index) => [id, index]));
   const at = (id: TaskId): number => order.get(id) ?? 0;
   return [...pairs.values()].sort((a, b) => at(a.tasks[0]) - at(b.tasks[0]) || at(a.tasks[1]) - at(b.tasks[1]));
 }
@@ -89,9 +89,32 @@ function folderAt(root: Folder, segments: readonly string[]): Folder {
 function canMeet(entry: Entry, other: Entry): boolean {
   // Without wildcards, a path may be a file or a folder with everything in it.
   if (other.whole) return true;
-  if (entry.whole) return globMatcher([other.glob, `${other.glob}/**`])(entry.segments.join('/')) || other.segments.length === entry.segments.length;
+  if (!reachesDown(entry, other)) return false;
+  if (entry.whole) return matcherOf(other.glob)(entry.segments.join('/')) || other.segments.length === entry.segments.length;
   const [a, b] = [ending(entry.glob), ending(other.glob)];
   return a.endsWith(b) || b.endsWith(a);
+}
+
+/** `src/*.ts` does not reach into `src/a/`; what has `**`, braces or parentheses may reach anywhere. */
+function reachesDown(entry: Entry, other: Entry): boolean {
+  if (/\*\*|[{(]/.test(other.glob)) return true;
+  const depth = other.glob.split('/').filter((segment) => segment !== '' && segment !== '.').length;
+  if (entry.segments.length + (entry.whole ? 0 : 1) <= depth) return true;
+  // `a/**` is also `a` itself, the one path of it that is no deeper.
+  return entry.segments.length === depth && entry.glob.includes('**') && matcherOf(other.glob)(entry.segments.join('/'));
+}
+
+const matchers = new Map<string, (path: string) => boolean>();
+const MOST_MATCHERS = 1000;
+
+/** Ten thousand tasks mostly have the same few globs. */
+function matcherOf(glob: string): (path: string) => boolean {
+  const known = matchers.get(glob);
+  if (known !== undefined) return known;
+  if (matchers.size >= MOST_MATCHERS) matchers.clear();
+  const made = globMatcher([glob, `${glob}/**`]);
+  matchers.set(glob, made);
+  return made;
 }
 
 /** What follows the last wildcard. */
@@ -100,7 +123,7 @@ function ending(glob: string): string {
 }
 
 /** A test for "task a waits for task b, however indirectly"; one bit per pair of tasks. */
-function ancestry(plan: Pick<Plan, 'tasks'>): (a: number, b: number) => boolean {
+function ancestry(plan: Graph): (a: number, b: number) => boolean {
   const needs = needIndexes(plan);
   const words = Math.ceil(needs.length / 32);
   const bits = needs.map((list) => (list.length === 0 ? null : new Uint32Array(words)));

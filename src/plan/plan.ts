@@ -51,7 +51,7 @@ export interface PlannedTask {
   readonly id: TaskId;
   readonly name: string;
   readonly work: Work;
-  /** Ids of this plan, without duplicates, none of them this task. */
+  /** Ids of tasks or fan-outs of this plan, without duplicates, none of them this task. A fan-out means all of its tasks. */
   readonly needs: readonly TaskId[];
   /** Environment of setup, work and verify, over the allow-list. */
   readonly env: Readonly<Record<string, string>>;
@@ -73,10 +73,41 @@ export interface PlannedTask {
   readonly concurrency: string | null;
   /** Without `refs/heads/`: `orch/<run>/<task>`. */
   readonly branch: string;
+  /** The task of the manifest that this is a member of; absent = it stands there itself. */
+  readonly of?: string;
+  /** Its prompt, command, arguments, variables, `setup` and `verify` are templates still: `needs.*` is known when it starts. */
+  readonly late?: true;
+}
+
+/** Tasks that are made when another task has completed, of the items that it names. The plan itself never changes. */
+export interface FanOut {
+  /** As in the manifest; a `needs` on it means all of its tasks. */
+  readonly id: TaskId;
+  /** null = the text that its agent ended with. */
+  readonly from: { readonly task: TaskId; readonly output: string | null };
+  /** Globs of items to leave out. */
+  readonly exclude: readonly string[];
+  /** Items per task. */
+  readonly batch: number;
+  /** More tasks than these fail the task that they come from. */
+  readonly maxTasks: number;
+  /** A task with the fan-out's id, all of whose texts are templates that may read `item`. */
+  readonly template: PlannedTask;
 }
 
 /** Stop starting tasks after this many failures; a percentage counts once 10 tasks have finished. */
 export type MaxFail = { readonly kind: 'count'; readonly count: number } | { readonly kind: 'percent'; readonly percent: number };
+
+/** How agents are kept apart from the machine. */
+export interface Isolation {
+  /** `auto` = sandbox where it works. */
+  readonly kind: 'process' | 'sandbox' | 'auto';
+  readonly network: 'on' | 'none';
+  /** The one secret that a sandbox lets in: the name of a variable, or a path (it has a `/`). */
+  readonly credential: string | null;
+  /** Absolute paths that can be read in a sandbox, too. */
+  readonly read: readonly string[];
+}
 
 export interface Plan {
   readonly format: 1;
@@ -105,5 +136,9 @@ export interface Plan {
   };
   /** Names or `PREFIX_*` globs of variables that agents inherit, beyond the built-in allow-list. */
   readonly passEnv: readonly string[];
+  /** Absent in plans of an earlier orch: process. */
+  readonly isolation?: Isolation;
   readonly tasks: readonly PlannedTask[];
+  /** Absent = none. */
+  readonly fanOuts?: readonly FanOut[];
 }

@@ -3,6 +3,8 @@
 import { safeText } from '../lib/terminal.ts';
 import type { Plan, TaskId } from '../plan/plan.ts';
 import type { Instant, RunEvent } from '../run/events.ts';
+import { grownPlan } from '../run/grown.ts';
+import { indexOfTask } from '../run/plan-index.ts';
 import type { RunState, TaskState } from '../run/state.ts';
 import type { Annotation } from './github-commands.ts';
 import { annotationLine, groupLine, inertLine } from './github-commands.ts';
@@ -37,7 +39,6 @@ export function createGithubReporter(plan: Plan, output: Output, step: GithubSte
     write: (text) => output.write(text.split('\n').map(inertLine).join('\n')),
   };
   const plain = createPlainReporter(plan, inertOutput);
-  const indexes = new Map<TaskId, number>(plan.tasks.map((task, index) => [task.id, index]));
   const tails = createTails();
   const annotations = createAnnotations(output);
   const file = manifestFile(plan, step.workspace);
@@ -45,8 +46,9 @@ export function createGithubReporter(plan: Plan, output: Output, step: GithubSte
 
   const settled = (event: Settled, state: RunState): void => {
     const lines = tails.take(event.task);
-    const index = indexes.get(event.task) ?? -1;
-    const [planned, task] = [plan.tasks[index], state.tasks[index]];
+    const grown = grownPlan(plan, state);
+    const index = indexOfTask(grown, event.task);
+    const [planned, task] = [grown.tasks[index], state.tasks[index]];
     if (planned === undefined || task === undefined || event.outcome === 'completed') return;
     const word = OUTCOME_WORDS[event.outcome];
     if (isFailure(event.outcome)) printGroup(output, { title: `${planned.id} ${word}: what it said last`, lines, task });

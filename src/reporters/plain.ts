@@ -6,6 +6,8 @@ import { safeText } from '../lib/terminal.ts';
 import { formatClock, formatDuration, isoTime } from '../lib/time.ts';
 import type { Plan, PlannedTask, TaskId } from '../plan/plan.ts';
 import type { AgentOutput, Instant, RunEvent } from '../run/events.ts';
+import { grownPlan } from '../run/grown.ts';
+import { indexOfTask } from '../run/plan-index.ts';
 import type { RunState, TaskState } from '../run/state.ts';
 import { fitLine } from './line.ts';
 import { createProgressLimit } from './progress-limit.ts';
@@ -23,7 +25,6 @@ const MOST_NOTES = 5;
 /** Owns stderr. */
 export function createPlainReporter(plan: Plan, output: Output): Reporter {
   const palette = createPalette(output.color);
-  const indexes = new Map<TaskId, number>(plan.tasks.map((task, index) => [task.id, index]));
   const limit = createProgressLimit();
   const failures = new Map<TaskId, string>();
   const announced = new Map<TaskId, number>();
@@ -36,14 +37,19 @@ export function createPlainReporter(plan: Plan, output: Output): Reporter {
     printedAt = now;
     output.write(`${line}\n`);
   };
-  const started = (event: Extract<RunEvent, { type: 'phase-started' }>): void => {
+  const plannedOf = (id: TaskId, after: RunState): { readonly index: number; readonly planned: PlannedTask | undefined } => {
+    const grown = grownPlan(plan, after);
+    const index = indexOfTask(grown, id);
+    return { index, planned: grown.tasks[index] };
+  };
+  const started = (event: Extract<RunEvent, { type: 'phase-started' }>, after: RunState): void => {
     const why = failures.get(event.task);
     const before = announced.get(event.task);
     failures.delete(event.task);
     if (before === event.attempt && why === undefined) return;
     announced.set(event.task, event.attempt);
     if (why !== undefined) print(palette.yellow(`↻ [${event.task}] trying again, attempt ${event.attempt}: ${why}`));
-    else print(`▶ [${event.task}] started${event.attempt > 1 ? ` (attempt ${event.attempt})` : ''}${named(plan.tasks[indexes.get(event.task) ?? -1])}`);
+    else print(`▶ [${event.task}] started${event.attempt > 1 ? ` (attempt ${event.attempt})` : ''}${named(plannedOf(event.task, after).planned)}`);
   };
   const finished = (event: Extract<RunEvent, { type: 'phase-finished' }>): void => {
     const { result } = event;
@@ -54,8 +60,7 @@ export function createPlainReporter(plan: Plan, output: Output): Reporter {
     failures.delete(event.task);
     announced.delete(event.task);
     limit.forget(event.task);
-    const index = indexes.get(event.task) ?? -1;
-    const planned = plan.tasks[index];
+    const { index, planned } = plannedOf(event.task, after);
     const task = after.tasks[index];
     if (planned === undefined || task === undefined) return;
     const sign = outcomeSign(event.outcome, palette);
@@ -69,7 +74,7 @@ export function createPlainReporter(plan: Plan, output: Output): Reporter {
       if (state === null) since = printedAt = event.at;
       state = after;
       switch (event.type) {
-        case 'phase-started': return started(event);
+        case 'phase-started': return started(event, after);
         case 'phase-finished': return finished(event);
         case 'task-settled': return settled(event, after);
         case 'run-finished': return;
@@ -120,6 +125,8 @@ function runLine(plan: Plan, event: RunEvent): string | null {
       return `run ${event.run}: ${plural(plan.tasks.length, 'task')} from ${event.base.slice(0, 12)}, at most ${plan.maxParallel} at once`;
     case 'run-resumed':
       return `run ${event.run} goes on${event.failed ? ', with what failed' : ''}`;
+    case 'tasks-added':
+      return `+ [${event.fanOut}] ${plural(event.tasks.length, 'task')}: ${listSome(event.tasks.map(({ id }) => id), MOST_NAMED)}`;
     case 'worktree-released':
       // What the policy keeps is no news; the summary says where it is.
       return event.kept === null || event.kept.startsWith('keep:') ? null : `  [${event.task}] worktree kept: ${safeText(event.kept)}`;

@@ -1,6 +1,7 @@
 // What there is to see of a run at one instant: plan, state, last outputs and time → a view that any surface can draw.
 // Pure, and linear in the number of tasks; draws nothing itself.
 import type { Plan, TaskId } from '../plan/plan.ts';
+import { grownPlan } from '../run/grown.ts';
 import type { CancelReason, Instant, Phase } from '../run/events.ts';
 import type { Counts, RunState, TaskState } from '../run/state.ts';
 import { headOfLine } from './recent.ts';
@@ -48,7 +49,8 @@ export interface ProgressMoment {
 }
 
 /** The view at `moment.now`. */
-export function progressView(plan: Plan, state: RunState, moment: ProgressMoment): ProgressView {
+export function progressView(frozen: Plan, state: RunState, moment: ProgressMoment): ProgressView {
+  const plan = grownPlan(frozen, state);
   const { counts } = state;
   const running = runningViews(plan, state, moment);
   const failed = counts.failed + counts.timedOut + counts.overBudget;

@@ -2,6 +2,7 @@
 import { EXIT, unreachable } from '../errors.ts';
 import { isoTime } from '../lib/time.ts';
 import type { Plan, PlannedTask, RunId, Sha, TaskId } from '../plan/plan.ts';
+import { grownPlan } from '../run/grown.ts';
 import type { FailureReason, Instant, TaskOutcome, Tokens } from '../run/events.ts';
 import type { RunState, TaskState } from '../run/state.ts';
 
@@ -46,6 +47,8 @@ export interface TaskDocument {
   readonly durationMs: number | null;
   readonly log: string | null;
   readonly needs: readonly TaskId[];
+  /** What it wrote to $ORCH_OUTPUT, by name. */
+  readonly outputs: Readonly<Record<string, string>>;
 }
 
 /** How many tasks; they add up to all of them. `queued` counts blocked ones, `running` every phase. */
@@ -83,7 +86,8 @@ export interface StatusOptions {
 }
 
 /** The document of a run as its journal and its lock have it. */
-export function statusDocument(plan: Plan, state: RunState, options: StatusOptions): StatusDocument {
+export function statusDocument(frozen: Plan, state: RunState, options: StatusOptions): StatusDocument {
+  const plan = grownPlan(frozen, state);
   const { waiting, ...counts } = state.counts;
   const completed = new Map(plan.tasks.map(({ id }, index) => [id, isCompleted(state.tasks[index])]));
   const isBlocked = (task: PlannedTask): boolean => task.needs.some((need) => completed.get(need) !== true);
@@ -154,6 +158,7 @@ function taskDocument(planned: PlannedTask, task: TaskState, seen: { readonly no
     durationMs: task.startedAt === null ? null : Math.max(0, (task.settledAt ?? seen.now) - task.startedAt),
     log: task.log,
     needs: planned.needs,
+    outputs: task.outputs,
   };
 }
 

@@ -6,6 +6,7 @@ import { formatUsd, listSome, plural } from '../lib/text.ts';
 import { safeText } from '../lib/terminal.ts';
 import { formatDuration, isoTime } from '../lib/time.ts';
 import type { Plan, PlannedTask } from '../plan/plan.ts';
+import { grownPlan } from '../run/grown.ts';
 import type { Instant, TaskOutcome } from '../run/events.ts';
 import type { RunState, TaskState } from '../run/state.ts';
 import { isStopped } from './status.ts';
@@ -30,7 +31,8 @@ const MOST_LISTED = 20;
 const RESCUE = 'refs/orch/rescue/';
 
 /** The summary of a run that has ended, for whatever reason, without line ends. */
-export function summaryLines(plan: Plan, state: RunState, options: SummaryOptions): string[] {
+export function summaryLines(frozen: Plan, state: RunState, options: SummaryOptions): string[] {
+  const plan = grownPlan(frozen, state);
   const entries: Entry[] = plan.tasks.flatMap((planned, index) => {
     const task = state.tasks[index];
     return task === undefined ? [] : [{ planned, task, outcome: task.now.at === 'settled' ? task.now.outcome : null }];

@@ -4,6 +4,8 @@ import { createPalette } from '../lib/color.ts';
 import { safeText } from '../lib/terminal.ts';
 import type { Plan, TaskId } from '../plan/plan.ts';
 import type { Instant, RunEvent } from '../run/events.ts';
+import { grownPlan } from '../run/grown.ts';
+import { indexOfTask } from '../run/plan-index.ts';
 import type { RunState } from '../run/state.ts';
 import { fitLine } from './line.ts';
 import { progressView } from './progress.ts';
@@ -26,7 +28,6 @@ const FRAME_MS = 150;
 export function createTtyReporter(plan: Plan, output: Output): Reporter {
   const window = new Window(output);
   const palette = createPalette(output.color);
-  const indexes = new Map<TaskId, number>(plan.tasks.map((task, index) => [task.id, index]));
   const recent = new Map<TaskId, string>();
   const isSmall = plan.tasks.length <= SMALL_RUN;
   // Made into lines when they are painted: the window may have another size by then.
@@ -60,15 +61,17 @@ export function createTtyReporter(plan: Plan, output: Output): Reporter {
   };
   const begin = (at: Instant, first: RunState): void => {
     since = at;
-    list = startTaskList(plan, window);
+    const { tasks } = grownPlan(plan, first);
+    list = startTaskList({ ...plan, tasks }, window);
     for (const [index, task] of first.tasks.entries()) {
-      const planned = plan.tasks[index];
+      const planned = tasks[index];
       if (planned !== undefined && task.now.at === 'settled') list.settle(planned.id, { outcome: task.now.outcome, message: whyText(task) });
     }
   };
   const settle = (event: Extract<RunEvent, { type: 'task-settled' }>, after: RunState): void => {
-    const index = indexes.get(event.task) ?? -1;
-    const planned = plan.tasks[index];
+    const grown = grownPlan(plan, after);
+    const index = indexOfTask(grown, event.task);
+    const planned = grown.tasks[index];
     const task = after.tasks[index];
     if (planned === undefined || task === undefined) return;
     list?.settle(event.task, { outcome: event.outcome, message: whyText(task) });

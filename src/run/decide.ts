@@ -1,10 +1,12 @@
 // What happens next: a pure question to a plan and a state, asked again after each answer until there is none.
 // It says which task, never when a process really starts (that is the limiter's) and never touches the world.
+import { addedTasks } from '../plan/fan-out.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Action, Fact, FailureReason, Instant } from './events.ts';
 import { isBeyond } from './gate.ts';
+import { grownPlan, openFanOuts } from './grown.ts';
 import { exitCodeOf, isMaxFailReached, keptBecause, outcomeOf } from './outcome.ts';
-import { indexOf } from './plan-index.ts';
+import { indexOf, indexOfTask } from './plan-index.ts';
 import type { RunState, TaskState } from './state.ts';
 
 export type Decision =
@@ -14,9 +16,10 @@ export type Decision =
   | { readonly wakeAt: Instant };
 
 /** The next thing to do, or undefined when all that can be done is to wait for what is running. */
-export function decide(plan: Plan, state: RunState, now: Instant): Decision | undefined {
+export function decide(frozen: Plan, state: RunState, now: Instant): Decision | undefined {
   if (state.finishedAt !== null) return undefined;
-  return announceGate(state) ?? giveUpWaiting(plan, state) ?? settleEnding(plan, state) ?? keepWorktree(plan, state) ?? startOrStop(plan, state, now);
+  const plan = grownPlan(frozen, state);
+  return announceGate(state) ?? giveUpWaiting(plan, state) ?? settleEnding(plan, state) ?? addTasks(plan, state) ?? keepWorktree(plan, state) ?? startOrStop(plan, state, now);
 }
 
 function announceGate(state: RunState): Decision | undefined {
@@ -45,6 +48,19 @@ function settleEnding(plan: Plan, state: RunState): Decision | undefined {
     if (now?.at === 'ending') {
       return { record: { type: 'task-settled', task: idAt(plan, index), outcome: now.outcome, reason: now.reason, message: now.message } };
     }
+  }
+  return undefined;
+}
+
+/** Makes the tasks of a fan-out as soon as its source has completed, also while the run stops: then they are cancelled with the others. */
+function addTasks(plan: Plan, state: RunState): Decision | undefined {
+  for (const fanOut of openFanOuts(plan, state)) {
+    const source = state.tasks[indexOfTask(plan, fanOut.from.task)];
+    if (source?.now.at !== 'settled' || source.now.outcome !== 'completed') continue;
+    const added = addedTasks(plan, fanOut, { outputs: source.outputs, result: source.report?.result ?? '' });
+    // The work phase has failed a source whose list is wrong: this one was completed, so that its list is right.
+    if (!added.ok) throw new Error(`${fanOut.id} cannot be made: ${added.message}`);
+    return { record: { type: 'tasks-added', fanOut: fanOut.id, tasks: added.tasks } };
   }
   return undefined;
 }
@@ -134,6 +150,14 @@ function blockedBy(plan: Plan, state: RunState, index: number): Decision | true 
       const message = `needs ${idAt(plan, need)}, which ended as ${now.outcome}`;
       return { record: { type: 'task-settled', task: idAt(plan, index), outcome: 'skipped', reason: 'dependency', message } };
     }
+  }
+  for (const { id, from } of indexOf(plan).awaits[index] ?? []) {
+    const source = state.tasks[indexOfTask(plan, from.task)]?.now;
+    if (source?.at === 'settled' && source.outcome !== 'completed') {
+      const message = `needs ${id}, whose tasks were never made: ${from.task} ended as ${source.outcome}`;
+      return { record: { type: 'task-settled', task: idAt(plan, index), outcome: 'skipped', reason: 'dependency', message } };
+    }
+    isWaiting = true;
   }
   return isWaiting ? true : undefined;
 }

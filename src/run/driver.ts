@@ -4,9 +4,10 @@ import { setMaxListeners } from 'node:events';
 import type { Clock, StopRequest } from '../effects/effects.ts';
 import { EXIT } from '../errors.ts';
 import { crashPoint } from '../lib/crash-point.ts';
-import type { Plan, TaskId } from '../plan/plan.ts';
+import type { Plan, PlannedTask, TaskId } from '../plan/plan.ts';
 import { decide } from './decide.ts';
 import type { Action, CancelReason, Fact, PhaseResult, RunEvent } from './events.ts';
+import { grownPlan } from './grown.ts';
 import { indexOf, indexOfTask } from './plan-index.ts';
 import { keptBecause } from './outcome.ts';
 import { reduce } from './reduce.ts';
@@ -23,7 +24,7 @@ export interface Stop {
 export interface Phases {
   perform(action: Action, state: RunState, stop: Stop): Promise<PhaseResult>;
   /** Removes a settled task's worktree. Returns why it was kept, or null. */
-  release(task: TaskId, state: TaskState): Promise<string | null>;
+  release(task: PlannedTask, state: TaskState): Promise<string | null>;
 }
 
 export interface DriverOptions {
@@ -154,7 +155,8 @@ export class Driver {
   }
 
   #launch(action: Action): void {
-    const { plan, phases } = this.#options;
+    const { phases } = this.#options;
+    const plan = grownPlan(this.#options.plan, this.#state);
     const stop: Stop = { gentle: this.#gentle.signal, force: this.#force.signal };
     const state = this.#state;
     const provider = action.phase === 'work' ? (indexOf(plan).providers[indexOfTask(plan, action.task)] ?? null) : null;
@@ -171,13 +173,14 @@ export class Driver {
   }
 
   #startReleases(): void {
-    const { plan, phases } = this.#options;
+    const { phases } = this.#options;
+    const plan = grownPlan(this.#options.plan, this.#state);
     for (const index of this.#state.unreleased) {
       const task = plan.tasks[index];
       const state = this.#state.tasks[index];
       if (task === undefined || state === undefined || this.#releasing.has(task.id) || keptBecause(plan, state) !== null) continue;
       this.#releasing.add(task.id);
-      void this.#await(phases.release(task.id, state), (kept): Fact => ({ type: 'worktree-released', task: task.id, kept }));
+      void this.#await(phases.release(task, state), (kept): Fact => ({ type: 'worktree-released', task: task.id, kept }));
     }
   }
 

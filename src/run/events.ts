@@ -4,8 +4,9 @@
 //  3 every `phase-started` has one `phase-finished`, in the same process or found by the next one just before its
 //    `run-resumed`, or is answered by that `run-resumed`;
 //  4 a task settles once (again only after `run-resumed` re-opened it);   5 nothing starts after `run-cancelling`;
-//  6 an event is on disk before anyone sees it; 7 replaying the journal gives the live state.
-import type { RunId, Sha, TaskId } from '../plan/plan.ts';
+//  6 an event is on disk before anyone sees it; 7 replaying the journal gives the live state;
+//  8 `tasks-added` comes once for a fan-out, after its source has settled as completed, and before its tasks start.
+import type { PlannedTask, RunId, Sha, TaskId } from '../plan/plan.ts';
 
 /** Milliseconds since the Unix epoch, UTC. */
 export type Instant = number;
@@ -43,6 +44,7 @@ export type FailureReason =
   | 'left-branch' // the agent ended on another branch; its commits are on a rescue ref
   | 'unmerged-paths' // a merge or rebase was left in progress
   | 'worktree-lost' // the agent deleted or replaced its worktree
+  | 'bad-output' // $ORCH_OUTPUT cannot be read, or does not hold the list that other tasks are to be made of
   | 'verify-failed'
   | 'setup-failed'
   | 'dependency' // a need did not complete
@@ -104,6 +106,8 @@ export interface PhaseDetail {
   readonly start?: Sha;
   readonly delivery?: Delivery;
   readonly report?: AgentReport;
+  /** work that ended well: what it wrote to $ORCH_OUTPUT, by name. */
+  readonly outputs?: Readonly<Record<string, string>>;
   readonly exit?: Exit;
   /** work: how firmly the processes were held: 1 and 2 = a pid namespace, 3 = a subreaper, 4 = session and environment. */
   readonly tier?: number;
@@ -157,6 +161,8 @@ export type Fact =
       readonly reason: FailureReason | null;
       readonly message: string | null;
     }
+  /** What a completed task named has become tasks; they stand behind all others. Once for each fan-out of the plan. */
+  | { readonly type: 'tasks-added'; readonly fanOut: TaskId; readonly tasks: readonly PlannedTask[] }
   /** The worktree was removed, or kept and why. */
   | { readonly type: 'worktree-released'; readonly task: TaskId; readonly kept: string | null }
   | {

@@ -2,6 +2,7 @@
 import { EXIT, unreachable } from '../errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { CancelReason, FailureReason, TaskOutcome } from './events.ts';
+import { openFanOuts } from './grown.ts';
 import type { Counts, RunState, TaskState } from './state.ts';
 
 /** The outcome of a task that ends for this reason. */
@@ -76,7 +77,8 @@ export function exitCodeOf(plan: Plan, state: RunState): number {
     // `continue-on-error` forgives a failure, not that the task was never given its chance.
     return task.continueOnError && !isResumable(now.reason) && now.outcome !== 'skipped' ? [] : [now];
   });
-  if (missing.length === 0) return EXIT.ok;
+  // A forgiven failure may have left tasks unmade that nobody counts.
+  if (missing.length === 0) return openFanOuts(plan, state).length === 0 ? EXIT.ok : EXIT.incomplete;
   // A dependent of a task that hit the limit is missing for the limit, too.
   const own = missing.filter((now) => now.reason !== 'dependency');
   return own.length > 0 && own.every((now) => isLimit(now.reason)) ? EXIT.limit : EXIT.incomplete;

@@ -1,9 +1,11 @@
 // Lookups over a plan, computed once per plan: ids to indices, needs and dependents as indices. Never changes a plan.
-import type { Plan, TaskId } from '../plan/plan.ts';
+import type { FanOut, Plan, TaskId } from '../plan/plan.ts';
 
 export interface PlanIndex {
   readonly byId: ReadonlyMap<TaskId, number>;
   readonly needs: readonly (readonly number[])[];
+  /** The fan-outs that each task needs and whose tasks are not made yet. */
+  readonly awaits: readonly (readonly FanOut[])[];
   /** The gate that each task's agent passes; null for `run` tasks. */
   readonly providers: readonly (string | null)[];
 }
@@ -15,9 +17,12 @@ export function indexOf(plan: Plan): PlanIndex {
   const cached = known.get(plan);
   if (cached !== undefined) return cached;
   const byId = new Map(plan.tasks.map((task, i) => [task.id, i]));
+  const fanOuts = new Map((plan.fanOuts ?? []).map((fanOut) => [fanOut.id, fanOut]));
+  const none: readonly FanOut[] = [];
   const index: PlanIndex = {
     byId,
-    needs: plan.tasks.map((task) => task.needs.map((id) => taskIndex(byId, id))),
+    needs: plan.tasks.map((task) => (fanOuts.size === 0 ? task.needs : task.needs.filter((id) => !fanOuts.has(id))).map((id) => taskIndex(byId, id))),
+    awaits: plan.tasks.map((task) => (fanOuts.size === 0 ? none : task.needs.flatMap((id) => fanOuts.get(id) ?? []))),
     providers: plan.tasks.map((task) => (task.work.kind === 'run' ? null : providerOf(plan, task.work.agent))),
   };
   known.set(plan, index);

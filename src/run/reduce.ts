@@ -4,15 +4,18 @@ import { unreachable } from '../errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { AgentReport, PhaseDetail, PhaseResult, RunEvent, Tokens } from './events.ts';
 import { closeGate, openGate, seedOf } from './gate.ts';
+import { grownPlan, openFanOuts } from './grown.ts';
 import { countKey, failuresOf, isResumable } from './outcome.ts';
 import { indexOf, indexOfTask } from './plan-index.ts';
 import { afterFailure } from './retry.ts';
+import { FRESH } from './state.ts';
 import type { Counts, GateState, RunState, TaskState } from './state.ts';
 
 type Finished = Extract<RunEvent, { type: 'phase-finished' }>;
 
 /** The state after one more event. Throws on an event that cannot follow this state: that is a bug or a foreign journal. */
-export function reduce(plan: Plan, state: RunState, event: RunEvent): RunState {
+export function reduce(frozen: Plan, state: RunState, event: RunEvent): RunState {
+  const plan = grownPlan(frozen, state);
   const next: RunState = { ...state, seq: event.seq };
   switch (event.type) {
     case 'run-started':
@@ -35,6 +38,14 @@ export function reduce(plan: Plan, state: RunState, event: RunEvent): RunState {
         now: { at: 'settled', outcome: event.outcome, reason: event.reason, message: event.message },
         settledAt: event.at,
       }));
+    case 'tasks-added':
+      if (!openFanOuts(plan, state).some(({ id }) => id === event.fanOut)) throw new Error(`the plan has no fan-out ${event.fanOut} to be made`);
+      return {
+        ...next,
+        added: [...next.added, { fanOut: event.fanOut, tasks: event.tasks }],
+        tasks: [...next.tasks, ...event.tasks.map(() => FRESH)],
+        counts: { ...next.counts, waiting: next.counts.waiting + event.tasks.length },
+      };
     case 'worktree-released': {
       const index = indexOfTask(plan, event.task);
       const after = event.kept === null ? update(next, index, (task) => ({ ...task, worktree: null })) : next;
@@ -109,6 +120,7 @@ function learn(task: TaskState, detail: PhaseDetail): TaskState {
     // A new start means that the delivery of the attempt before is history (it is on a rescue ref).
     delivery: detail.delivery ?? (detail.start === undefined ? task.delivery : null),
     report: detail.report === undefined ? task.report : addReport(task.report, detail.report),
+    outputs: detail.outputs ?? task.outputs,
     exit: detail.exit ?? task.exit,
     log: detail.log ?? task.log,
     notes: detail.notes === undefined || detail.notes.length === 0 ? task.notes : [...task.notes, ...detail.notes].slice(-20),

@@ -6,7 +6,7 @@
 //        │                   │ fail              │ fail          │ fail / ok without verify        │
 //        └───────────────────┴───────────────────┴─ ending → settled ──────────────────────────────┘
 // `ending`: how it ends is known, and `decide` has yet to record it.
-import type { Plan, Sha } from '../plan/plan.ts';
+import type { Plan, PlannedTask, Sha, TaskId } from '../plan/plan.ts';
 import type { AgentReport, CancelReason, Delivery, Exit, FailureReason, Instant, Phase, TaskOutcome } from './events.ts';
 
 export type TaskAt =
@@ -15,7 +15,7 @@ export type TaskAt =
   | { readonly at: 'ending'; readonly outcome: TaskOutcome; readonly reason: FailureReason | null; readonly message: string | null }
   | { readonly at: 'settled'; readonly outcome: TaskOutcome; readonly reason: FailureReason | null; readonly message: string | null };
 
-/** Everything known of a task. Order and index as in `Plan.tasks`. */
+/** Everything known of a task. Order and index as in the tasks of `grownPlan`. */
 export interface TaskState {
   readonly now: TaskAt;
   /** Attempts that were started. */
@@ -33,6 +33,8 @@ export interface TaskState {
   readonly delivery: Delivery | null;
   /** Costs and tokens summed over attempts; session, model and text of the last one. */
   readonly report: AgentReport | null;
+  /** What it wrote to $ORCH_OUTPUT when its work last ended well. */
+  readonly outputs: Readonly<Record<string, string>>;
   readonly exit: Exit | null;
   readonly log: string | null;
   /** The present attempt's agent has ended well and its work is collected: it is never run again, only verified. */
@@ -70,6 +72,12 @@ export interface Counts {
   readonly overBudget: number;
 }
 
+/** The tasks of a fan-out, once its source has completed. */
+export interface AddedTasks {
+  readonly fanOut: TaskId;
+  readonly tasks: readonly PlannedTask[];
+}
+
 export interface RunState {
   readonly seq: number;
   readonly startedAt: Instant | null;
@@ -78,6 +86,8 @@ export interface RunState {
   /** Set once: nothing starts any more. */
   readonly cancelling: CancelReason | null;
   readonly tasks: readonly TaskState[];
+  /** In the order in which they were recorded; the tasks stand behind those of the plan. */
+  readonly added: readonly AddedTasks[];
   /** Indices of tasks that are running, ending, or waiting between two phases of an attempt. */
   readonly active: readonly number[];
   /** Indices of settled tasks whose worktree is neither removed nor declared kept. */
@@ -91,17 +101,18 @@ export interface RunState {
   readonly costUsd: number;
 }
 
-const FRESH: TaskState = {
+/** A task that nothing has happened to. */
+export const FRESH: TaskState = {
   now: { at: 'waiting', next: 'prepare', attempt: 1, notBefore: 0 },
   attempts: 0, counted: 0, infra: 0, startedAt: null, settledAt: null, start: null, worktree: null, delivery: null,
-  report: null, exit: null, log: null, workDone: false, verified: false, feedback: null, resumeSession: false, notes: [], lastFailure: null,
+  report: null, outputs: {}, exit: null, log: null, workDone: false, verified: false, feedback: null, resumeSession: false, notes: [], lastFailure: null,
 };
 
 /** The state before the first fact. */
 export function initialState(plan: Plan): RunState {
   return {
     seq: 0, startedAt: null, finishedAt: null, exitCode: null, cancelling: null,
-    tasks: plan.tasks.map(() => FRESH), active: [], unreleased: [], firstOpen: 0, forgiven: { failed: 0, completed: 0 },
+    tasks: plan.tasks.map(() => FRESH), added: [], active: [], unreleased: [], firstOpen: 0, forgiven: { failed: 0, completed: 0 },
     counts: { waiting: plan.tasks.length, running: 0, completed: 0, failed: 0, timedOut: 0, cancelled: 0, skipped: 0, overBudget: 0 },
     gates: {}, costUsd: 0,
   };

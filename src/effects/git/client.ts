@@ -3,6 +3,7 @@
 import path from 'node:path';
 import { simpleGit, type SimpleGit } from 'simple-git';
 import { gitEnvironment, gitProgram } from './environment.ts';
+import { gitRaw } from './plumbing.ts';
 
 /** A git client for one existing folder; a command that exits non-zero rejects with what git printed. */
 export function gitClient(folder: string): SimpleGit {
@@ -33,11 +34,11 @@ export function gitClient(folder: string): SimpleGit {
   }).env(env);
 }
 
-/** Runs an ordinary command; null when git says no (its reason is lost: use it for questions). */
+/**
+ * Runs an ordinary command; null when git says no (its reason is lost: use it for questions). Not by the client, which
+ * waits 50 ms for more whenever the answer is empty.
+ */
 export async function askGit(folder: string, args: readonly string[]): Promise<string | null> {
-  try {
-    return await gitClient(folder).raw([...args]);
-  } catch {
-    return null;
-  }
+  const output = await gitRaw(args, { cwd: folder });
+  return output.code === 0 ? output.stdout.toString() : null;
 }

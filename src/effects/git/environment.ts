@@ -1,5 +1,7 @@
 // The environment of every git process that orch starts: nothing inherited that points git elsewhere, no hook, no
 // fsmonitor, no automatic maintenance, no pager, no prompt. Never writes configuration: settings travel by environment.
+import { accessSync, constants, statSync } from 'node:fs';
+import path from 'node:path';
 import process from 'node:process';
 
 /** Ambient `GIT_*` variables that are kept: where configuration and identity come from, and how a partial clone reaches its remote. */
@@ -31,9 +33,29 @@ const SETTINGS: readonly (readonly [string, string])[] = [
   ].map((event) => [`hook.${event}.enabled`, 'false'] as const),
 ];
 
-/** The git program: `git` from PATH, or the absolute path in `ORCH_GIT`. */
+/** The git program: the absolute path in `ORCH_GIT`, or that of `git` on PATH; just `git` when there is none. */
 export function gitProgram(): string {
-  return process.env.ORCH_GIT ?? 'git';
+  const { ORCH_GIT, PATH = '' } = process.env;
+  if (ORCH_GIT !== undefined) return ORCH_GIT;
+  // Each process would look through PATH again, while this one waits for it.
+  if (found.PATH !== PATH) found = { PATH, program: programOn(PATH) };
+  return found.program;
+}
+
+let found = { PATH: '', program: 'git' };
+
+function programOn(folders: string): string {
+  const files = folders.split(path.delimiter).filter((folder) => path.isAbsolute(folder)).map((folder) => path.join(folder, 'git'));
+  return files.find(isProgram) ?? 'git';
+}
+
+function isProgram(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return statSync(file).isFile();
+  } catch {
+    return false;
+  }
 }
 
 /** A complete environment for git; `settings` are further `key, value` pairs that override every configuration file. */

@@ -1,6 +1,7 @@
 // The files of a repository that decide what git runs and where it looks: what they are, what became of them, and putting
 // them back. A changed file is moved aside, never deleted: it may have been its owner who changed it.
-import { lstat, mkdir, readdir, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 /** One file as it was; content null = too large to be kept, so that it cannot be put back. */
@@ -28,29 +29,37 @@ const FOLDERS = ['hooks'];
 const MAX_BYTES = 1024 * 1024;
 const MAX_FILES = 2000;
 
-/** Looks at them all; what has the stamp of an earlier look is not read again. */
-export async function lookAtFiles(commonDir: string, earlier: FileStates = new Map()): Promise<FileStates> {
+/** Looks at them all; what has the stamp of an earlier look is not read again. At once, because agents begin and end by the hundred. */
+export function lookAtFiles(commonDir: string, earlier: FileStates = new Map()): FileStates {
   const found = new Map<string, FileState>();
   const queue = [...FILES, ...FOLDERS];
   for (let file = queue.shift(); file !== undefined && found.size < MAX_FILES; file = queue.shift()) {
-    const state = await stateOf(path.join(commonDir, file), earlier.get(file));
+    const state = stateOf(path.join(commonDir, file), earlier.get(file));
     if (state === null) continue;
     found.set(file, state);
     if (state.kind !== 'folder') continue;
     const inside = file;
-    queue.push(...(await readdir(path.join(commonDir, file)).catch(() => [])).map((name) => path.join(inside, name)));
+    queue.push(...(orNull(() => readdirSync(path.join(commonDir, inside))) ?? []).map((name) => path.join(inside, name)));
   }
   return found;
 }
 
-async function stateOf(file: string, earlier: FileState | undefined): Promise<FileState | null> {
-  const info = await lstat(file, { bigint: true }).catch(() => null);
+function stateOf(file: string, earlier: FileState | undefined): FileState | null {
+  const info = orNull(() => lstatSync(file, { bigint: true }));
   if (info === null) return null;
   const kind = info.isFile() ? 'file' : info.isSymbolicLink() ? 'link' : info.isDirectory() ? 'folder' : 'other';
   const stamp = kind === 'folder' ? 'folder' : `${info.ino}:${info.size}:${info.mtimeNs}:${info.ctimeNs}:${info.mode}`;
   if (earlier?.stamp === stamp) return earlier;
-  const content = kind === 'link' ? Buffer.from(await readlink(file).catch(() => '')) : kind === 'file' && info.size <= MAX_BYTES ? await readFile(file).catch(() => null) : null;
+  const content = kind === 'link' ? Buffer.from(orNull(() => readlinkSync(file)) ?? '') : kind === 'file' && info.size <= MAX_BYTES ? orNull(() => readFileSync(file)) : null;
   return { stamp, kind, mode: Number(info.mode & 0o7777n), content, changedAt: Number(info.ctimeNs / 1_000_000n) };
+}
+
+function orNull<T>(look: () => T): T | null {
+  try {
+    return look();
+  } catch {
+    return null;
+  }
 }
 
 /** What differs between two looks in what it means: rewriting a file with the same content is no change. */

@@ -1,10 +1,13 @@
 // References that others than their owner have moved: which ones, and whose hand it can have been. Moves back what is
 // orch's, or a branch that was moved under a checkout; anything else is only told.
+import { existsSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import type { Sha } from '../../plan/plan.ts';
 import type { Repository } from '../effects.ts';
 import { gitEnvironment } from './environment.ts';
+import { createRefReader } from './loose-refs.ts';
 import { requireGit } from './plumbing.ts';
 
 /** Every reference and what it points to. */
@@ -20,10 +23,23 @@ export interface RefChange {
   readonly changedAt: number | null;
 }
 
-/** Looks at all references. */
-export async function lookAtRefs(repo: Repository): Promise<RefStates> {
+/** What is watched: branches, tags, and what orch has saved. */
+const WATCHED = ['refs/heads', 'refs/tags', 'refs/orch/rescue'];
+
+/** A look at the references, as often as it is called: agents begin and end by the hundred. */
+export function createRefLook(repo: Repository): () => Promise<RefStates> {
+  if (existsSync(path.join(repo.commonDir, 'reftable'))) return async () => await askForRefs(repo);
+  const read = createRefReader(repo.commonDir, WATCHED);
+  return async () => {
+    // In a turn of the event loop of its own: many agents may end at once.
+    await setImmediate();
+    return read();
+  };
+}
+
+async function askForRefs(repo: Repository): Promise<RefStates> {
   const env = { ...gitEnvironment(), GIT_DIR: repo.commonDir };
-  const out = await requireGit(['for-each-ref', '--format=%(objectname) %(refname)'], { cwd: repo.commonDir, env });
+  const out = await requireGit(['for-each-ref', '--format=%(objectname) %(refname)', ...WATCHED], { cwd: repo.commonDir, env });
   return new Map(out.toString().split('\n').filter((line) => line !== '').map((line) => {
     const space = line.indexOf(' ');
     return [line.slice(space + 1), line.slice(0, space)];

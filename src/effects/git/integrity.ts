@@ -11,7 +11,7 @@ import path from 'node:path';
 import type { RunId } from '../../plan/plan.ts';
 import type { Integrity, Repository, Tampering, Watched } from '../effects.ts';
 import { fileChanges, lookAtFiles, restoreFiles, type FileChange, type FileStates } from './integrity-files.ts';
-import { lookAtRefs, refChanges, type RefChange, type RefStates } from './integrity-refs.ts';
+import { createRefLook, refChanges, type RefChange, type RefStates } from './integrity-refs.ts';
 import { gitRaw } from './plumbing.ts';
 import { createRefs } from './refs.ts';
 import { evidence, loadTrace } from './trace.ts';
@@ -39,6 +39,7 @@ const IDENTITY = /^user\.(name|email)$/;
 export function createIntegrity(init: { repo: Repository; run: RunId; linksOf: (watched: Watched) => Promise<ReadonlyMap<string, string | null>>; isOnlyRun: () => Promise<boolean> }): Integrity {
   const { repo, run } = init;
   const refs = createRefs(repo, { message: 'orch: put back' });
+  const lookAtRefs = createRefLook(repo);
   const present = new Map<string, Present>();
   let files: FileStates = new Map();
   let known: RefStates = new Map();
@@ -64,7 +65,7 @@ export function createIntegrity(init: { repo: Repository; run: RunId; linksOf: (
     for (const { notes } of agents) notes.push(`${deed.what} while ${names} ran; whose doing it was is not known`);
   };
   const checkFiles = async (): Promise<void> => {
-    const now = await lookAtFiles(repo.commonDir, files);
+    const now = lookAtFiles(repo.commonDir, files);
     const changes = fileChanges(files, now);
     const isAnyAgent = [...present.values()].some(({ watched }) => watched.kind === 'agent');
     const wanted = isAnyAgent ? await withoutOrdinary(changes) : [];
@@ -73,7 +74,7 @@ export function createIntegrity(init: { repo: Repository; run: RunId; linksOf: (
     count += 1;
     const aside = path.join(repo.commonDir, 'orch', 'tampered', run, String(count));
     const failed = new Set(await restoreFiles(repo.commonDir, wanted.map(({ change }) => change), aside));
-    files = await lookAtFiles(repo.commonDir, now);
+    files = lookAtFiles(repo.commonDir, now);
     for (const { change, keys, isHarmless } of wanted) {
       const rest = failed.has(change.file) ? 'could NOT be put back' : `put back${change.after === null ? '' : `; the changed file is ${path.join(aside, change.file)}`}`;
       const what = `${verb(change)} .git/${change.file}${keys.length > 0 ? ` (${keys.slice(0, 3).join(', ')})` : ''}: ${rest}`;
@@ -83,7 +84,7 @@ export function createIntegrity(init: { repo: Repository; run: RunId; linksOf: (
   };
   const checkRefs = async (settled: RefStates): Promise<void> => {
     const now = Date.now();
-    const after = await lookAtRefs(repo);
+    const after = await lookAtRefs();
     const changes = await refChanges(repo, known, { after, settled, since: knownAt });
     knownAt = now;
     const next = new Map(after);
@@ -114,7 +115,7 @@ export function createIntegrity(init: { repo: Repository; run: RunId; linksOf: (
       // What changed while nobody was at work is the user's.
       if (present.size === 0) {
         knownAt = Date.now();
-        [files, known] = await Promise.all([lookAtFiles(repo.commonDir, files), lookAtRefs(repo)]);
+        [files, known] = [lookAtFiles(repo.commonDir, files), await lookAtRefs()];
       } else await checkFiles();
       present.set(keyOf(watched), { watched, links: await init.linksOf(watched), done: [], notes: [] });
     }),

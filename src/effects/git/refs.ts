@@ -3,7 +3,8 @@
 import type { Sha } from '../../plan/plan.ts';
 import type { Repository } from '../effects.ts';
 import { gitEnvironment } from './environment.ts';
-import { gitRaw, requireGit } from './plumbing.ts';
+import { requireGit } from './plumbing.ts';
+import { createTransactions } from './ref-transactions.ts';
 
 /** `from: null` = must not exist yet; `to: null` = delete. References in full. */
 export interface RefMove {
@@ -40,6 +41,7 @@ interface Pending {
 export function createRefs(repo: Repository, { message = 'orch', env = {} }: { message?: string; env?: Readonly<Record<string, string>> } = {}): Refs {
   // What an agent planted must not make git fetch a missing object by a command of its own.
   const call = { cwd: repo.commonDir, env: { ...gitEnvironment(), GIT_DIR: repo.commonDir, GIT_NO_LAZY_FETCH: '1', ...env } };
+  const transact = createTransactions({ ...call, message });
   let pending: Pending[] = [];
   let running = false;
 
@@ -48,8 +50,7 @@ export function createRefs(repo: Repository, { message = 'orch', env = {} }: { m
     const input = moves
       .map((m) => (m.to === null ? `delete ${m.ref} ${m.from ?? zero}\n` : `update ${m.ref} ${m.to} ${m.from ?? zero}\n`))
       .join('');
-    const output = await gitRaw(['update-ref', '-m', message, '--no-deref', '--stdin'], { ...call, input });
-    return output.code === 0 ? null : output.stderr.replace(/^fatal: /, '') || `git update-ref: exit code ${output.code}`;
+    return await transact(input);
   };
   const drain = async (): Promise<void> => {
     running = true;

@@ -1,5 +1,5 @@
 // Finds and judges the repository that a run is about: before anything is created, and without writing anything.
-import { access } from 'node:fs/promises';
+import { accessSync } from 'node:fs';
 import path from 'node:path';
 import { EXIT, OrchError } from '../../errors.ts';
 import { similarNames } from '../../lib/similar-names.ts';
@@ -13,9 +13,14 @@ export const OLDEST_GIT = [2, 38, 0] as const;
 
 /** Looks at the repository around `cwd`. Throws `OrchError` (exit 3) when there is none, or git is missing or too old. */
 export async function openRepository(cwd: string): Promise<Repository> {
+  requireFolder(cwd);
+  // All at once, because starting git is what takes the time; the first that is wrong is what is told.
+  const repository = requireRepository(cwd);
+  const top = askGit(cwd, ['rev-parse', '--path-format=absolute', '--show-toplevel']);
+  repository.catch(() => {});
   const gitVersion = await requireGitVersion(cwd);
-  const [commonDir, bare, inside, objectFormat] = await requireRepository(cwd);
-  const topLevel = inside === 'true' ? await askGit(cwd, ['rev-parse', '--path-format=absolute', '--show-toplevel']) : null;
+  const [commonDir, bare, inside, objectFormat] = await repository;
+  const topLevel = inside === 'true' ? await top : null;
   return {
     commonDir: commonDir ?? '',
     topLevel: topLevel === null ? null : chomp(topLevel),
@@ -26,7 +31,6 @@ export async function openRepository(cwd: string): Promise<Repository> {
 }
 
 async function requireGitVersion(cwd: string): Promise<[number, number, number]> {
-  await requireFolder(cwd);
   let text: string;
   try {
     text = await gitClient(cwd).raw(['version']);
@@ -49,10 +53,12 @@ async function requireGitVersion(cwd: string): Promise<[number, number, number]>
   return version;
 }
 
-async function requireFolder(cwd: string): Promise<void> {
-  await access(cwd).catch((cause: unknown) => {
+function requireFolder(cwd: string): void {
+  try {
+    accessSync(cwd);
+  } catch (cause) {
     throw new OrchError({ code: 'no-such-folder', exitCode: EXIT.preflight, cause, message: `${cwd} does not exist or cannot be read` });
-  });
+  }
 }
 
 async function requireRepository(cwd: string): Promise<string[]> {
@@ -93,8 +99,11 @@ export function defaultWorktreesRoot(repo: Repository): string {
 /** Resolves what worktrees start from; null = HEAD. Throws `OrchError` (exit 3) for an unborn HEAD, (exit 2) for an unknown name. */
 export async function resolveBase(repo: Repository, ref: string | null): Promise<{ ref: string; sha: Sha }> {
   const folder = repositoryFolder(repo);
-  const name = ref ?? (await currentBranch(repo)) ?? 'HEAD';
-  const sha = await askGit(folder, ['rev-parse', '-q', '--verify', '--end-of-options', `${ref ?? 'HEAD'}^{commit}`]);
+  const [branch, sha] = await Promise.all([
+    ref === null ? currentBranch(repo) : null,
+    askGit(folder, ['rev-parse', '-q', '--verify', '--end-of-options', `${ref ?? 'HEAD'}^{commit}`]),
+  ]);
+  const name = ref ?? branch ?? 'HEAD';
   if (sha !== null) return { ref: name, sha: chomp(sha) };
   const names = await branchNames(repo);
   if (ref === null || (ref === 'HEAD' && names.length === 0)) {

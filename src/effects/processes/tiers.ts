@@ -67,6 +67,22 @@ function problemOf(tier: Tier, end: ProcessEnd): string | null {
   return null;
 }
 
+/** The firmest way that works here, found by trying no more than it takes to know: that delays the first agent. */
+export async function firmestContainment(clock: Clock, tools: Tools = findTools()): Promise<Containment> {
+  const table = createTable();
+  const tries: readonly (readonly [Tier, () => Made])[] = [
+    [1, () => bubblewrapContainment(table, tools)],
+    ...(process.getuid?.() === 0 ? [[2, () => unshareContainment(table, tools, true)] as const] : []),
+    [2, () => unshareContainment(table, tools, false)],
+    [3, () => subreaperContainment(table, tools)],
+  ];
+  for (const [tier, make] of tries) {
+    const { containment } = await tried(tier, make(), clock);
+    if (containment !== null) return containment;
+  }
+  return sessionContainment(table);
+}
+
 /** A tier to use, or in one line why not. */
 export type Choice = { readonly ok: true; readonly containment: Containment } | { readonly ok: false; readonly message: string };
 

@@ -1,14 +1,16 @@
 // The administrative folder of a worktree, written by hand: complete before git can see it, so that no command of
 // anybody ever reads half of it (`git worktree add` does not give that).
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { renameSync, writeFileSync } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import { gitEnvironment } from '../git/environment.ts';
 import { gitRaw } from '../git/plumbing.ts';
+import { textOf } from '../small-file.ts';
 import { copyIndex } from './checkout.ts';
 import type { Context } from './context.ts';
-import { kindAt, lockReason, type Place, textOf } from './place.ts';
+import { kindAt, lockReason, type Place } from './place.ts';
 
 /** Why git must leave the worktree alone, in the words of `git worktree list`. */
 export function ourLock(place: Place): string {
@@ -17,13 +19,11 @@ export function ourLock(place: Place): string {
 }
 
 /** Fills an administrative folder, wherever it is, for the files at `place.path`. */
-export async function writeAdmin(folder: string, place: Place, branch: string): Promise<void> {
-  await Promise.all([
-    writeFile(path.join(folder, 'HEAD'), `ref: refs/heads/${branch}\n`),
-    writeFile(path.join(folder, 'commondir'), '../..\n'),
-    writeFile(path.join(folder, 'gitdir'), `${path.join(place.path, '.git')}\n`),
-    writeFile(path.join(folder, 'locked'), `${ourLock(place)}\n`),
-  ]);
+export function writeAdmin(folder: string, place: Place, branch: string): void {
+  writeFileSync(path.join(folder, 'HEAD'), `ref: refs/heads/${branch}\n`);
+  writeFileSync(path.join(folder, 'commondir'), '../..\n');
+  writeFileSync(path.join(folder, 'gitdir'), `${path.join(place.path, '.git')}\n`);
+  writeFileSync(path.join(folder, 'locked'), `${ourLock(place)}\n`);
 }
 
 /** Makes the worktree exist for git, in one step. */
@@ -31,11 +31,11 @@ export async function publish(place: Place): Promise<void> {
   const worktrees = path.dirname(place.admin);
   for (let round = 0; ; round++) {
     try {
-      await rename(place.halfMade, place.admin);
+      renameSync(place.halfMade, place.admin);
       return;
     } catch (error) {
       // `git worktree prune` removes the folder whenever it is empty.
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || round > 20 || (await kindAt(place.halfMade)) === 'missing') throw error;
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || round > 20 || kindAt(place.halfMade) === 'missing') throw error;
       await mkdir(worktrees, { recursive: true });
     }
   }
@@ -56,7 +56,7 @@ async function addNow(context: Context, place: Place, branch: string): Promise<s
   let said = '';
   for (let round = 0; round < 10; round++) {
     const output = await gitRaw(args, { cwd: context.repo.commonDir, env });
-    const gitdir = /^gitdir: (.+)\n$/.exec((await textOf(path.join(place.path, '.git'))) ?? '')?.[1];
+    const gitdir = /^gitdir: (.+)\n$/.exec(textOf(path.join(place.path, '.git')) ?? '')?.[1];
     if (output.code === 0 && gitdir !== undefined) return gitdir;
     said = output.stderr;
     // Other git processes read each other's half-written entries; that passes.
@@ -67,17 +67,17 @@ async function addNow(context: Context, place: Place, branch: string): Promise<s
 
 /** The files by which git goes from a worktree to its repository and back, with what is in them; none when the folder is gone. */
 export async function linksOf(place: Place, admin: string): Promise<ReadonlyMap<string, string | null>> {
-  if ((await kindAt(place.path)) !== 'folder') return new Map();
+  if (kindAt(place.path) !== 'folder') return new Map();
   const files = [path.join(place.path, '.git'), path.join(admin, 'commondir'), path.join(admin, 'gitdir')];
-  return new Map(await Promise.all(files.map(async (file) => [file, await textOf(file)] as const)));
+  return new Map(files.map((file) => [file, textOf(file)] as const));
 }
 
 /** Restores what ties files and administrative folder together, if an agent changed or removed it; makes the latter anew if it is gone. */
 export async function repairLinks(place: Place, admin: string, branch: string): Promise<void> {
-  if ((await kindAt(admin)) === 'missing') {
+  if (kindAt(admin) === 'missing') {
     await mkdir(admin, { recursive: true });
-    await writeAdmin(admin, place, branch);
-    if ((await kindAt(place.index)) !== 'missing') await copyIndex(place.index, path.join(admin, 'index'));
+    writeAdmin(admin, place, branch);
+    if (kindAt(place.index) !== 'missing') await copyIndex(place.index, path.join(admin, 'index'));
   }
   const expected: readonly (readonly [string, string])[] = [
     [path.join(admin, 'commondir'), '../..\n'],
@@ -86,7 +86,7 @@ export async function repairLinks(place: Place, admin: string, branch: string): 
   ];
   for (const [file, text] of expected) {
     // A repository that the agent made in the worktree's root is its work, and is reported.
-    if ((await textOf(file)) === text || (await kindAt(file)) === 'folder') continue;
+    if (textOf(file) === text || kindAt(file) === 'folder') continue;
     await rm(file, { force: true });
     await writeFile(file, text);
   }

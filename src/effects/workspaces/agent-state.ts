@@ -1,10 +1,10 @@
 // What an agent made of its git folder: where its HEAD is, what it left half-done, what it stashed. Reads files, believes
 // none of them for longer than it takes to compare.
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Sha } from '../../plan/plan.ts';
 import { operationAmong } from '../git/repository.ts';
-import { textOf } from './place.ts';
+import { textOf } from '../small-file.ts';
 
 export interface AgentState {
   /** A full reference, a sha (detached), or null (missing or nonsense). */
@@ -18,13 +18,17 @@ export interface AgentState {
 }
 
 /** Reads the state of a worktree's git folder. */
-export async function agentState(admin: string): Promise<AgentState> {
-  const [names, head, indexStamp] = await Promise.all([
-    readdir(admin).catch(() => null),
-    textOf(path.join(admin, 'HEAD')),
-    stampOf(path.join(admin, 'index')),
-  ]);
-  return { names, indexStamp, operation: operationAmong(names ?? []), head: headOf(head) };
+export function agentState(admin: string): AgentState {
+  const names = namesIn(admin);
+  return { names, indexStamp: stampOf(path.join(admin, 'index')), operation: operationAmong(names ?? []), head: headOf(textOf(path.join(admin, 'HEAD'))) };
+}
+
+function namesIn(folder: string): string[] | null {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return null;
+  }
 }
 
 function headOf(text: string | null): string | null {
@@ -32,26 +36,31 @@ function headOf(text: string | null): string | null {
 }
 
 /** Identifies one state of a file; `none` when there is no file. */
-export async function stampOf(file: string): Promise<string> {
-  return stat(file, { bigint: true }).then((info) => `${info.ino}:${info.size}:${info.mtimeNs}:${info.ctimeNs}`, () => 'none');
+export function stampOf(file: string): string {
+  try {
+    const info = statSync(file, { bigint: true });
+    return `${info.ino}:${info.size}:${info.mtimeNs}:${info.ctimeNs}`;
+  } catch {
+    return 'none';
+  }
 }
 
 /** Commits in MERGE_HEAD: they may be on no reference. */
-export async function mergeHeads(admin: string): Promise<Sha[]> {
-  return ((await textOf(path.join(admin, 'MERGE_HEAD'))) ?? '').split('\n').filter((line) => /^[0-9a-f]{40,64}$/.test(line));
+export function mergeHeads(admin: string): Sha[] {
+  return (textOf(path.join(admin, 'MERGE_HEAD')) ?? '').split('\n').filter((line) => /^[0-9a-f]{40,64}$/.test(line));
 }
 
 /** The commit that HEAD was on last, by its reflog: for a branch that was deleted under it. */
-export async function lastHead(admin: string): Promise<Sha | null> {
-  const lines = ((await textOf(path.join(admin, 'logs', 'HEAD'))) ?? '').trimEnd().split('\n').toReversed();
+export function lastHead(admin: string): Sha | null {
+  const lines = (textOf(path.join(admin, 'logs', 'HEAD')) ?? '').trimEnd().split('\n').toReversed();
   // Deleting the branch is an entry too, to nothing.
   const commits = lines.flatMap((line) => /^([0-9a-f]{40,64}) ([0-9a-f]{40,64}) /.exec(line)?.slice(1).toReversed() ?? []);
   return commits.find((sha) => !/^0+$/.test(sha)) ?? null;
 }
 
 /** Stashes whose message names this branch. The list of stashes is one for the whole repository. */
-export async function stashesOf(commonDir: string, branch: string): Promise<Sha[]> {
-  const log = await readFile(path.join(commonDir, 'logs', 'refs', 'stash'), 'utf8').catch(() => '');
+export function stashesOf(commonDir: string, branch: string): Sha[] {
+  const log = textOf(path.join(commonDir, 'logs', 'refs', 'stash')) ?? '';
   return log.split('\n').flatMap((line) => {
     const [head = '', message = ''] = line.split('\t');
     const sha = head.split(' ')[1];
@@ -60,6 +69,6 @@ export async function stashesOf(commonDir: string, branch: string): Promise<Sha[
 }
 
 /** The commit of a loose branch file; null when it is packed, missing or symbolic, so that git must be asked. */
-export async function looseBranch(commonDir: string, branch: string): Promise<Sha | null> {
-  return /^([0-9a-f]{40,64})\n$/.exec((await textOf(path.join(commonDir, 'refs', 'heads', branch))) ?? '')?.[1] ?? null;
+export function looseBranch(commonDir: string, branch: string): Sha | null {
+  return /^([0-9a-f]{40,64})\n$/.exec(textOf(path.join(commonDir, 'refs', 'heads', branch)) ?? '')?.[1] ?? null;
 }

@@ -46,7 +46,7 @@ async function matching(folder: string, copy: readonly string[]): Promise<string
 
 async function included(folder: string): Promise<string[]> {
   const include = path.join(folder, '.worktreeinclude');
-  if ((await kindAt(include)) === 'missing') return [];
+  if (kindAt(include) === 'missing') return [];
   const named = await requireGit(['ls-files', '-o', '-i', '-X', include, '-z'], { cwd: folder });
   if (named.length === 0) return [];
   // What is merely untracked is not carried: it would look like the agent's own work. Exit code 1 = none is ignored.
@@ -79,7 +79,7 @@ async function safely(request: CarryRequest, name: string, bring: (source: strin
   const parent = await makeParents(request.to, path.dirname(name));
   if (parent !== null) return parent;
   const target = path.join(request.to, name);
-  if ((await kindAt(target)) !== 'missing') return 'the commit has a file of that name';
+  if (kindAt(target) !== 'missing') return 'the commit has a file of that name';
   return bring(found, target);
 }
 

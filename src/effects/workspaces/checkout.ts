@@ -1,7 +1,7 @@
 // Makes the files of a commit appear in a folder, with an index that is right about them. At most one git process for
 // each workspace; reading the commit is shared by all that start from it.
-import { constants } from 'node:fs';
-import { copyFile, mkdir, readFile, rm, stat, utimes } from 'node:fs/promises';
+import { constants, copyFileSync, statSync, utimesSync } from 'node:fs';
+import { copyFile, mkdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { indexEntries } from '../../lib/git-index.ts';
 import type { Sha } from '../../plan/plan.ts';
@@ -25,6 +25,8 @@ export interface Templates {
 }
 
 const KEPT = 8;
+/** Bytes that are copied sooner than another thread is asked to. */
+const SMALL_INDEX = 256 * 1024;
 
 /** Index files of the commits that were last asked for, in a folder of this process. */
 export function createTemplates(context: Context, folder: string): Templates {
@@ -86,7 +88,7 @@ export async function checkOut(context: Context, template: Template, to: { tree:
   const small = await template.small();
   if (small !== null) {
     try {
-      writeSmall(small, to);
+      await context.turn(() => writeSmall(small, to));
       return;
     } catch {
       // A file system that folds names, or is full: git says it better.
@@ -106,8 +108,9 @@ async function checkOutByGit(context: Context, index: string, to: { tree: string
  * that were edited in the second in which the original was written.
  */
 export async function copyIndex(from: string, to: string): Promise<void> {
-  const { mtimeMs } = await stat(from);
-  await copyFile(from, to, constants.COPYFILE_FICLONE);
+  const { mtimeMs, size } = statSync(from);
+  if (size <= SMALL_INDEX) copyFileSync(from, to, constants.COPYFILE_FICLONE);
+  else await copyFile(from, to, constants.COPYFILE_FICLONE);
   const seconds = Math.floor(mtimeMs) / 1000;
-  await utimes(to, seconds, seconds);
+  utimesSync(to, seconds, seconds);
 }

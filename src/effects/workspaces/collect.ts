@@ -1,19 +1,21 @@
 // Saves what an agent left: first on a reference, then told. Never by discovering a repository from the worktree, never
 // with the agent's own index, and never in the user's checkout.
-import { mkdir, realpath, rename, rm } from 'node:fs/promises';
+import { realpathSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { crashPoint } from '../../lib/crash-point.ts';
 import type { Sha } from '../../plan/plan.ts';
 import type { Collected, Finding } from '../effects.ts';
 import { GitFailure } from '../git/plumbing.ts';
+import { textOf } from '../small-file.ts';
 import { repairLinks } from './admin.ts';
 import { type AgentState, agentState, lastHead, looseBranch, mergeHeads, stampOf, stashesOf } from './agent-state.ts';
 import { copyIndex } from './checkout.ts';
 import type { Context } from './context.ts';
 import { deliveryOf } from './delivery.ts';
-import { branchRef, type Live, readable } from './live.ts';
+import { branchRef, type Known, type Live, readable } from './live.ts';
 import { holdsUnsavedWork } from './nested.ts';
-import { kindAt, textOf } from './place.ts';
+import { kindAt } from './place.ts';
 import { isPristine } from './pristine.ts';
 import { rescue, rescuedAs } from './rescue.ts';
 import { changesSince, type Snapshot, snapshot, type Tracked, trackedBy, trackedIn } from './snapshot.ts';
@@ -31,8 +33,7 @@ export interface Captured {
 
 /** Saves everything. Throws when it cannot; then nothing was moved and it can be tried again. */
 export async function capture(context: Context, live: Live, how: Capture): Promise<Captured> {
-  const state = await agentState(live.admin);
-  if (live.known !== null && (await isUnchanged(context, live, state))) return { collected: live.known.collected, keep: null };
+  if (live.known !== null && (await isUnchanged(context, live, live.known))) return { collected: live.known.collected, keep: null };
   let refusal = '';
   for (let round = 0; round < 3; round++) {
     const captured = await captureOnce(context, live, how);
@@ -50,26 +51,28 @@ async function removeStaleLocks(context: Context, { admin, workspace }: Live): P
 }
 
 /** At most one git process: nothing differs from the state that was checked last. */
-async function isUnchanged(context: Context, live: Live, state: AgentState): Promise<boolean> {
-  const { workspace, place, known } = live;
-  if (known === null || state.operation !== null || state.indexStamp !== known.indexStamp || state.head !== branchRef(workspace)) return false;
-  const [tip, stashes, gitFile, kind] = await Promise.all([
-    looseBranch(context.repo.commonDir, workspace.branch),
-    stashesOf(context.repo.commonDir, workspace.branch),
-    textOf(path.join(place.path, '.git')),
-    realKindAt(place.path),
-  ]);
-  if (tip !== known.head || kind !== 'folder' || gitFile !== `gitdir: ${live.admin}\n` || stashes.some((sha) => !live.stashes.has(sha))) return false;
-  for (const folder of known.submodules) if ((await kindAt(path.join(place.path, readable(folder), '.git'))) !== 'missing') return false;
-  if (isPristine({ tree: place.path, index: place.index, objectFormat: context.repo.objectFormat, carried: live.carried })) return true;
-  const changes = await changesSince(context, { tree: place.path, index: place.index });
+async function isUnchanged(context: Context, live: Live, known: Known): Promise<boolean> {
+  const isSame = await context.turn(() => isSameAtAGlance(context, live, known));
+  if (isSame !== null) return isSame;
+  const changes = await changesSince(context, { tree: live.place.path, index: live.place.index });
   return changes.every((change) => change.tag === '?' && live.carried.has(change.path));
 }
 
+/** null = the files have to be looked at by git. */
+function isSameAtAGlance(context: Context, { workspace, place, admin, carried, stashes }: Live, known: Known): boolean | null {
+  const { commonDir, objectFormat } = context.repo;
+  const state = agentState(admin);
+  if (state.operation !== null || state.indexStamp !== known.indexStamp || state.head !== branchRef(workspace)) return false;
+  if (looseBranch(commonDir, workspace.branch) !== known.head || realKindAt(place.path) !== 'folder') return false;
+  if (textOf(path.join(place.path, '.git')) !== `gitdir: ${admin}\n` || stashesOf(commonDir, workspace.branch).some((sha) => !stashes.has(sha))) return false;
+  if (known.submodules.some((folder) => kindAt(path.join(place.path, readable(folder), '.git')) !== 'missing')) return false;
+  return isPristine({ tree: place.path, index: place.index, objectFormat, carried, sealNs: known.sealNs }) ? true : null;
+}
+
 /** `folder` only when no part of the path has become a symbolic link: what is saved must be the worktree's. */
-async function realKindAt(file: string): Promise<'missing' | 'folder' | 'other'> {
-  const kind = await kindAt(file);
-  return kind === 'folder' && (await realpath(file)) !== file ? 'other' : kind;
+function realKindAt(file: string): 'missing' | 'folder' | 'other' {
+  const kind = kindAt(file);
+  return kind === 'folder' && realpathSync(file) !== file ? 'other' : kind;
 }
 
 /** Where the files stand in history. */
@@ -85,9 +88,9 @@ interface Standing {
 async function standing(context: Context, live: Live): Promise<Standing> {
   const { workspace, admin } = live;
   const ref = branchRef(workspace);
-  const state = await agentState(admin);
+  const state = agentState(admin);
   const isOnBranch = state.names === null || state.head === ref;
-  const last = await lastHead(admin);
+  const last = lastHead(admin);
   const [branch = null, head = null, previous = null] = await context.refs.resolve([
     ref, `${state.head ?? ref}^{commit}`, `${last ?? workspace.start}^{commit}`,
   ]);
@@ -110,7 +113,7 @@ async function captureOnce(context: Context, live: Live, how: Capture): Promise<
   const findings: Finding[] = stashes.length > 0 ? [{ kind: 'stashed' }] : [];
   if (where.branch === null && (await dropBroken(context, live))) findings.push({ kind: 'objects-lost' });
   if (!where.isOnBranch) findings.push({ kind: 'left-branch', head: where.state.head ?? 'nowhere' });
-  const kind = await realKindAt(live.place.path);
+  const kind = realKindAt(live.place.path);
   if (kind !== 'folder') return captureLost(context, live, { where, findings, kind });
 
   const tracked = await trackedNow(context, live, where);
@@ -140,7 +143,7 @@ async function captureOnce(context: Context, live: Live, how: Capture): Promise<
     const collected = await deliveryOf(context, live.workspace.start, { ...saved, findings });
     for (const sha of stashes) live.stashes.add(sha);
     const isSettled = onBranch && inside.findings.length === 0;
-    live.known = isSettled ? { head: saved.head, indexStamp: await stampOf(path.join(live.admin, 'index')), collected, submodules: files.submodules } : null;
+    live.known = isSettled ? { head: saved.head, indexStamp: stampOf(path.join(live.admin, 'index')), collected, submodules: files.submodules, sealNs: 0n } : null;
     return { collected, keep: inside.keep };
   } finally {
     await rm(index, { force: true });
@@ -193,7 +196,7 @@ async function saveOnBranch(context: Context, live: Live, work: Work & { finding
 
 async function saveBeside(context: Context, live: Live, work: Work): Promise<Saved> {
   const { where, tree } = work;
-  const merging = await mergeHeads(live.admin);
+  const merging = mergeHeads(live.admin);
   const others = (await context.refs.resolve(merging.map((sha) => `${sha}^{commit}`))).filter((sha) => sha !== null);
   const parents = [where.tip, ...others.filter((sha) => sha !== where.tip)];
   const isClean = parents.length === 1 && (await treeOf(context, where.tip)) === tree;
@@ -212,7 +215,7 @@ async function captureLost(context: Context, live: Live, lost: { where: Standing
   const message = lost.kind === 'missing' ? `${live.place.path} was deleted` : `${live.place.path} is no longer a folder of its own`;
   findings.push({ kind: 'worktree-lost', message });
   const index = path.join(live.admin, 'index');
-  const staged = (await kindAt(index)) === 'missing' ? null : await context.git(['write-tree'], { index });
+  const staged = kindAt(index) === 'missing' ? null : await context.git(['write-tree'], { index });
   const tree = staged?.code === 0 ? staged.stdout.toString().trim() : await treeOf(context, where.tip);
   const saved = await saveBeside(context, live, { where, tree: tree ?? '', message: `orch: what was staged when the worktree was lost` });
   live.known = null;
@@ -221,7 +224,7 @@ async function captureLost(context: Context, live: Live, lost: { where: Standing
 }
 
 async function saveStashes(context: Context, live: Live): Promise<Sha[]> {
-  const made = (await stashesOf(context.repo.commonDir, live.workspace.branch)).filter((sha) => !live.stashes.has(sha));
+  const made = stashesOf(context.repo.commonDir, live.workspace.branch).filter((sha) => !live.stashes.has(sha));
   for (const sha of made) await rescue(context, live.workspace, sha);
   return made;
 }
@@ -230,7 +233,7 @@ async function repositoriesWithin(live: Live, files: Snapshot): Promise<{ findin
   const { place, admin } = live;
   const findings: Finding[] = [];
   const unsaved: string[] = [];
-  const isRoot = (await kindAt(path.join(place.path, '.git'))) === 'folder';
+  const isRoot = kindAt(path.join(place.path, '.git')) === 'folder';
   const nested = [...(isRoot ? ['.'] : []), ...files.nested.map(readable)];
   for (const folder of nested) {
     findings.push({ kind: 'nested-repository', path: folder });
@@ -247,6 +250,8 @@ async function repositoriesWithin(live: Live, files: Snapshot): Promise<{ findin
 /** The agent's own index follows its branch, as after a commit of its own; a lock that a killed git left goes away. */
 async function giveIndex(live: Live, index: string): Promise<void> {
   const target = path.join(live.admin, 'index');
+  // Whatever is there, a pipe perhaps, is not to be written into.
+  await rm(`${target}.orch`, { recursive: true, force: true });
   await copyIndex(index, `${target}.orch`);
   await rename(`${target}.orch`, target);
   await rm(`${target}.lock`, { force: true });

@@ -1,6 +1,7 @@
 // Makes a workspace: branch, files, carried files, and last the entry that makes it exist for git. Killed anywhere, it
 // can be made again.
-import { mkdir, realpath, rm, writeFile } from 'node:fs/promises';
+import { mkdirSync, realpathSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Sha } from '../../plan/plan.ts';
 import type { CreateResult, Workspace, WorkspaceRequest } from '../effects.ts';
@@ -15,6 +16,7 @@ import { writeExcludes } from './excludes.ts';
 import { clearBranch, clearLeftovers, InTheWay } from './leftovers.ts';
 import { branchRef, type Live, readable, untouched } from './live.ts';
 import { kindAt, type Place, placeOf, type PlaceRecord, saveRecord } from './place.ts';
+import { MOST_ENTRIES, seal } from './pristine.ts';
 import { mergeStarts } from './starts.ts';
 import type { Trash } from './trash.ts';
 
@@ -61,16 +63,16 @@ export async function make(maker: Maker, making: Making): Promise<Extract<Create
   const { context } = maker;
   const { request, start, head } = making;
   const place = placeOf({ home: context.home, commonDir: context.repo.commonDir, root: context.root }, request);
-  const isFirst = (await kindAt(place.records)) === 'missing';
+  const isFirst = kindAt(place.records) === 'missing';
   const notes = await freePlace(maker, { place, ...making });
   const template = await maker.templates.of(head);
-  const stashes = await stashesOf(context.repo.commonDir, request.branch);
+  const stashes = stashesOf(context.repo.commonDir, request.branch);
   const record: PlaceRecord = {
     v: 1, run: request.run, task: request.task, attempt: request.attempt, branch: request.branch,
     path: place.path, start, admin: place.admin, carried: [], stashes,
   };
   // Before the branch: one that exists without a record is a person's.
-  await saveRecord(place, record);
+  await context.turn(() => saveRecord(place, record));
   crashPoint('record-saved');
   try {
     await ensureBranch(context, request, { start: head, path: place.path });
@@ -79,11 +81,11 @@ export async function make(maker: Maker, making: Making): Promise<Extract<Create
     throw error;
   }
   crashPoint('branch-made');
-  const { admin, carried } = await fill(maker, { place, request, template, record });
+  const { admin, carried, sealNs } = await fill(maker, { place, request, template, record });
   const workspace: Workspace = { run: request.run, task: request.task, attempt: request.attempt, branch: request.branch, path: place.path, start };
   making.remember({
     workspace, place, admin, carried: new Set(carried.paths), stashes: new Set(stashes),
-    known: head !== start ? null : { head, indexStamp: await stampOf(path.join(admin, 'index')), collected: untouched(workspace), submodules: template.submodules },
+    known: head !== start ? null : { head, indexStamp: stampOf(path.join(admin, 'index')), collected: untouched(workspace), submodules: template.submodules, sealNs },
   });
   return { ok: true, workspace, notes: [...notes, ...carried.notes, ...submoduleNotes(template)] };
 }
@@ -96,25 +98,27 @@ interface Filling {
 }
 
 /** Makes the files, then the entry for git: complete, or not there. */
-async function fill(maker: Maker, filling: Filling): Promise<{ admin: string; carried: Carried }> {
+async function fill(maker: Maker, filling: Filling): Promise<{ admin: string; carried: Carried; sealNs: bigint }> {
   const { place, request, template, record } = filling;
   const { context, isPlain } = maker;
   try {
-    await mkdir(place.halfMade, { recursive: true });
-    // From here on the folder, once it exists, is known to be ours.
-    await writeAdmin(place.halfMade, place, request.branch);
-    crashPoint('admin-begun');
-    await makeFolder(isPlain ? place.path : path.dirname(place.path), !isPlain);
+    await context.turn(() => {
+      mkdirSync(place.halfMade, { recursive: true });
+      // From here on the folder, once it exists, is known to be ours.
+      writeAdmin(place.halfMade, place, request.branch);
+      crashPoint('admin-begun');
+      makeFolder(isPlain ? place.path : path.dirname(place.path), !isPlain);
+    });
     const admin = isPlain ? place.admin : await addWorktree(context, place, request.branch);
-    if ((await realpath(place.path)) !== place.path) throw new InTheWay(`${place.path} is reached through a symbolic link`);
+    if (realpathSync(place.path) !== place.path) throw new InTheWay(`${place.path} is reached through a symbolic link`);
     await checkOut(context, template, { tree: place.path, index: place.index });
     const carried = await carryInto(maker, request, place.path);
     if (carried.paths.length > 0) await writeExcludes(place.records, carried.paths, context.repo.commonDir);
-    if (carried.paths.length > 0 || admin !== place.admin) await saveRecord(place, { ...record, admin, carried: carried.paths });
+    if (carried.paths.length > 0 || admin !== place.admin) saveRecord(place, { ...record, admin, carried: carried.paths });
     crashPoint('files-made');
     if (isPlain) {
       await copyIndex(place.index, path.join(place.halfMade, 'index'));
-      await writeFile(path.join(place.path, '.git'), `gitdir: ${admin}\n`);
+      writeFileSync(path.join(place.path, '.git'), `gitdir: ${admin}\n`);
       crashPoint('worktree-linked');
       await publish(place);
       crashPoint('worktree-published');
@@ -122,7 +126,7 @@ async function fill(maker: Maker, filling: Filling): Promise<{ admin: string; ca
       await copyIndex(place.index, path.join(admin, 'index'));
       await rm(place.halfMade, { recursive: true });
     }
-    return { admin, carried };
+    return { admin, carried, sealNs: template.files <= MOST_ENTRIES ? await seal(path.join(place.path, '.git'), place.index) : 0n };
   } catch (error) {
     if (isPlain && !(error instanceof InTheWay)) {
       await maker.trash.discard(place.path, template.files);
@@ -133,16 +137,16 @@ async function fill(maker: Maker, filling: Filling): Promise<{ admin: string; ca
 }
 
 /** Makes one folder that must not exist yet; those above it may come and go (`flush` removes empty ones). */
-async function makeFolder(folder: string, isExistingFine: boolean): Promise<void> {
+function makeFolder(folder: string, isExistingFine: boolean): void {
   for (let round = 0; ; round++) {
     try {
-      await mkdir(folder);
+      mkdirSync(folder);
       return;
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === 'EEXIST' && isExistingFine) return;
       if (code !== 'ENOENT' || round > 5) throw error;
-      await mkdir(path.dirname(folder), { recursive: true });
+      mkdirSync(path.dirname(folder), { recursive: true });
     }
   }
 }
@@ -151,7 +155,7 @@ async function makeFolder(folder: string, isExistingFine: boolean): Promise<void
 async function freePlace(maker: Maker, at: Making & { place: Place }): Promise<string[]> {
   const { place, request } = at;
   const places = [place.path, place.admin, place.halfMade, place.records, path.join(maker.context.repo.commonDir, 'refs', 'heads', request.branch)];
-  const isFresh = (await Promise.all(places.map(kindAt))).every((kind) => kind === 'missing');
+  const isFresh = places.every((each) => kindAt(each) === 'missing');
   return isFresh ? [] : clearLeftovers(maker.context, maker.trash, { place, request, start: at.head });
 }
 

@@ -5,11 +5,12 @@ import path from 'node:path';
 import { crashPoint } from '../../lib/crash-point.ts';
 import type { Sha } from '../../plan/plan.ts';
 import type { Workspace, WorkspaceRequest } from '../effects.ts';
+import { textOf } from '../small-file.ts';
 import { repairLinks } from './admin.ts';
 import { capture } from './collect.ts';
 import type { Context } from './context.ts';
 import { branchRef, type Live } from './live.ts';
-import { findAdmin, kindAt, loadRecord, type Place, type PlaceRecord, textOf } from './place.ts';
+import { findAdmin, kindAt, loadRecord, type Place, type PlaceRecord } from './place.ts';
 import { rescue } from './rescue.ts';
 import { changesSince } from './snapshot.ts';
 import type { Trash } from './trash.ts';
@@ -22,7 +23,7 @@ export class InTheWay extends Error {
 /** Frees the folder, the administrative folder and the branch of a workspace. Throws `InTheWay` for what is not ours. */
 export async function clearLeftovers(context: Context, trash: Trash, at: { place: Place; request: WorkspaceRequest; start: Sha }): Promise<string[]> {
   const { place, request } = at;
-  const record = await loadRecord(place);
+  const record = loadRecord(place);
   const notes = await clearFolder(context, trash, { place, request, record });
   await clearBranch(context, { request, start: at.start, record, path: place.path });
   return notes;
@@ -30,13 +31,14 @@ export async function clearLeftovers(context: Context, trash: Trash, at: { place
 
 async function clearFolder(context: Context, trash: Trash, at: { place: Place; request: WorkspaceRequest; record: PlaceRecord | null }): Promise<string[]> {
   const { place, request, record } = at;
-  const [kind, admin, halfMade] = await Promise.all([kindAt(place.path), findAdmin(place, context.repo.commonDir), kindAt(place.halfMade)]);
+  const admin = await findAdmin(place, context.repo.commonDir);
+  const [kind, halfMade] = [kindAt(place.path), kindAt(place.halfMade)];
   if (kind === 'missing' && admin === null && halfMade === 'missing') {
     // An entry of ours whose files are elsewhere is of no use to anybody.
     await trash.discard(place.admin, 1);
     return [];
   }
-  const gitFile = await textOf(path.join(place.path, '.git'));
+  const gitFile = textOf(path.join(place.path, '.git'));
   const namesUs = gitFile?.trim() === `gitdir: ${record?.admin ?? place.admin}`;
   if (admin === null && halfMade === 'missing' && !namesUs) {
     if (kind === 'folder' && (await readdir(place.path)).length === 0) {
@@ -73,10 +75,10 @@ async function saveOld(context: Context, old: Old): Promise<{ keep: string | nul
   if (start === null) {
     throw new InTheWay(`${place.path} is a worktree whose branch ${branch} is gone, so its changes cannot be told; look at it, then: git worktree remove -f -f ${place.path}`);
   }
-  if ((await textOf(path.join(admin, 'locked')))?.trim() === 'initializing' && !(await hasWork(context, place, start))) return { keep: null, notes: [] };
+  if (textOf(path.join(admin, 'locked'))?.trim() === 'initializing' && !(await hasWork(context, place, start))) return { keep: null, notes: [] };
   const workspace: Workspace = { run: place.run, task: place.task, attempt: record?.attempt ?? request.attempt, branch, path: place.path, start };
   const live: Live = { workspace, place, admin, carried: new Set(record?.carried), stashes: new Set(record?.stashes), known: null };
-  if ((await kindAt(admin)) === 'missing') await repairLinks(place, admin, branch);
+  if (kindAt(admin) === 'missing') await repairLinks(place, admin, branch);
   const { keep, collected } = await capture(context, live, { message: `orch: left over by an earlier attempt at ${place.task}`, onto: 'rescue' });
   const { ref } = collected.delivery;
   return { keep, notes: ref.startsWith('refs/orch/rescue/') ? [`work of an earlier attempt was saved on ${ref}`] : [] };
@@ -84,7 +86,7 @@ async function saveOld(context: Context, old: Old): Promise<{ keep: string | nul
 
 /** git was killed while it filled this folder: files that are missing were never there, so only others count. */
 async function hasWork(context: Context, place: Place, start: Sha): Promise<boolean> {
-  if ((await kindAt(place.path)) !== 'folder') return false;
+  if (kindAt(place.path) !== 'folder') return false;
   const index = path.join(context.scratch, `probe-${place.id}`);
   await mkdir(path.dirname(index), { recursive: true });
   try {
@@ -98,7 +100,7 @@ async function hasWork(context: Context, place: Place, start: Sha): Promise<bool
 async function moveAside(folder: string): Promise<string> {
   for (let number = 1; ; number++) {
     const target = `${folder}~${number}`;
-    if ((await kindAt(target)) !== 'missing') continue;
+    if (kindAt(target) !== 'missing') continue;
     await rename(folder, target);
     return target;
   }

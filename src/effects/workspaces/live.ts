@@ -11,6 +11,8 @@ export interface Known {
   readonly collected: Collected;
   /** Paths (latin1) of submodules: what happens in one is not seen from outside. */
   readonly submodules: readonly string[];
+  /** See `seal`. */
+  readonly sealNs: bigint;
 }
 
 export interface Live {
@@ -28,7 +30,7 @@ export interface Live {
 export async function reopen(context: Context, workspace: Workspace): Promise<Live> {
   const base = { home: context.home, commonDir: context.repo.commonDir, root: context.root };
   const place = { ...placeOf(base, workspace), path: workspace.path };
-  const record = await loadRecord(place);
+  const record = loadRecord(place);
   return {
     workspace, place,
     admin: (await findAdmin(place, context.repo.commonDir)) ?? record?.admin ?? place.admin,

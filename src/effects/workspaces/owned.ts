@@ -30,10 +30,10 @@ export async function listWorkspaces(repo: Repository, run?: RunId): Promise<Own
   const found: OwnedWorkspace[] = [];
   for (const name of runs) {
     for (const task of await readdir(path.join(all, name)).catch(() => [])) {
-      const record = await loadRecord(placeOf({ home, commonDir: repo.commonDir, root: '/' }, { run: name, task }));
+      const record = loadRecord(placeOf({ home, commonDir: repo.commonDir, root: '/' }, { run: name, task }));
       if (record === null) continue;
       const { attempt, branch, start } = record;
-      found.push({ workspace: { run: name, task, attempt, branch, start, path: record.path }, isPresent: (await kindAt(record.path)) !== 'missing' });
+      found.push({ workspace: { run: name, task, attempt, branch, start, path: record.path }, isPresent: kindAt(record.path) !== 'missing' });
     }
   }
   return found;

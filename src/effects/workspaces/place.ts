@@ -8,10 +8,15 @@
 //
 // A folder at the last path is ours when `<common>/worktrees` or `<common>/orch/tmp` has the entry that points to it, or
 // when its `.git` file names that entry. A branch is ours when a record names it. Anything else belongs to a person.
+//
+// These files are a few hundred bytes, so they are read and written synchronously: a trip through the thread pool costs
+// ten times what the file does, and there are dozens for each workspace.
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { lstatSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { RunId, Sha, TaskId } from '../../plan/plan.ts';
+import { textOf } from '../small-file.ts';
 
 export interface Place {
   readonly run: RunId;
@@ -70,8 +75,8 @@ export function isLockOf(owner: { run: RunId; task: TaskId }, locked: string | n
 }
 
 /** The record of a place; null when there is none or it cannot be understood. */
-export async function loadRecord(place: Place): Promise<PlaceRecord | null> {
-  const text = await textOf(path.join(place.records, 'record.json'));
+export function loadRecord(place: Place): PlaceRecord | null {
+  const text = textOf(path.join(place.records, 'record.json'));
   if (text === null) return null;
   try {
     const record = JSON.parse(text) as PlaceRecord;
@@ -82,36 +87,31 @@ export async function loadRecord(place: Place): Promise<PlaceRecord | null> {
 }
 
 /** Writes a record, whole or not at all. */
-export async function saveRecord(place: Place, record: PlaceRecord): Promise<void> {
-  await mkdir(place.records, { recursive: true });
+export function saveRecord(place: Place, record: PlaceRecord): void {
+  mkdirSync(place.records, { recursive: true });
   const file = path.join(place.records, 'record.json');
-  await writeFile(`${file}.new`, JSON.stringify(record));
-  await rename(`${file}.new`, file);
+  writeFileSync(`${file}.new`, JSON.stringify(record));
+  renameSync(`${file}.new`, file);
 }
 
 /** The administrative folder that really belongs to the files at `place.path`, however it came about; null when there is none. */
 export async function findAdmin(place: Place, commonDir: string): Promise<string | null> {
   const gitFile = path.join(place.path, '.git');
-  const pointsHere = async (admin: string): Promise<boolean> => (await textOf(path.join(admin, 'gitdir')))?.trim() === gitFile;
-  if (await pointsHere(place.admin)) return place.admin;
+  const pointsHere = (admin: string): boolean => textOf(path.join(admin, 'gitdir'))?.trim() === gitFile;
+  if (pointsHere(place.admin)) return place.admin;
   const worktrees = path.join(commonDir, 'worktrees');
   for (const name of await readdir(worktrees).catch(() => [])) {
     const admin = path.join(worktrees, name);
-    if ((await pointsHere(admin)) && isLockOf(place, await textOf(path.join(admin, 'locked')))) return admin;
+    if (pointsHere(admin) && isLockOf(place, textOf(path.join(admin, 'locked')))) return admin;
   }
   return null;
 }
 
-/** A file's text; null when it is not a readable file. */
-export async function textOf(file: string): Promise<string | null> {
-  return readFile(file, 'utf8').catch(() => null);
-}
-
 export type Kind = 'missing' | 'folder' | 'other';
 /** What is at a path, without following a symbolic link. */
-export async function kindAt(file: string): Promise<Kind> {
+export function kindAt(file: string): Kind {
   try {
-    return (await lstat(file)).isDirectory() ? 'folder' : 'other';
+    return lstatSync(file).isDirectory() ? 'folder' : 'other';
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT' || (error as NodeJS.ErrnoException).code === 'ENOTDIR') return 'missing';
     throw error;

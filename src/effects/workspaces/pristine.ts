@@ -1,15 +1,19 @@
 // Tells without a git process that nothing in a small worktree changed: cheaper than starting one. Only a "yes" means
 // anything; whatever is not exactly as git wrote it, ignored files included, is for git to judge.
 import { createHash } from 'node:crypto';
-import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync, type BigIntStats } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync, utimesSync, type BigIntStats } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { indexEntries, type IndexEntry } from '../../lib/git-index.ts';
 
-/** Above this, asking git is as fast and does not block this process. */
-const MOST_ENTRIES = 256;
+/** Files; above this, asking git is as fast and does not block this process. */
+export const MOST_ENTRIES = 256;
 const MOST_BYTES = 4 * 1024 * 1024;
 /** A file system's clock may stand still for so long: within it, equal times prove nothing. */
 const CLOCK_STEP_NS = 50_000_000n;
+/** A usual step; a slower clock is waited for so many times. */
+const CLOCK_TICK_MS = 4;
+const SEAL_ROUNDS = 3;
 
 export interface PristineQuery {
   readonly tree: string;
@@ -17,6 +21,8 @@ export interface PristineQuery {
   readonly objectFormat: 'sha1' | 'sha256';
   /** Untracked paths (latin1) that may be there. */
   readonly carried: ReadonlySet<string>;
+  /** What `seal` returned after the files were written, before anybody could change them; 0 = unknown. */
+  readonly sealNs: bigint;
 }
 
 /** True only if every file is the one that the index describes and there is no other; false = ask git. */
@@ -29,6 +35,21 @@ export function isPristine(query: PristineQuery): boolean {
     return hasOnly(query, entries) && entries.every((entry) => isAsWritten(query, entry, writtenNs));
   } catch {
     return false;
+  }
+}
+
+/**
+ * Waits until the clock of the file system has moved on since `index` was written, so that every later change of a file
+ * shows in its time, and none needs to be read to see that it is the same. Returns the time by that clock; `mark` is a
+ * file of ours beside the others.
+ */
+export async function seal(mark: string, index: string): Promise<bigint> {
+  for (let round = 0; ; round++) {
+    const { ctimeNs } = statSync(mark, { bigint: true });
+    if (round === SEAL_ROUNDS || ctimeNs > statSync(index, { bigint: true }).ctimeNs) return ctimeNs;
+    await delay(CLOCK_TICK_MS);
+    const now = Date.now() / 1000;
+    utimesSync(mark, now, now);
   }
 }
 
@@ -61,7 +82,7 @@ function isAsWritten(query: PristineQuery, entry: IndexEntry, writtenNs: bigint)
     Number(info.size & 0xffffffffn) === stat.size && Number(info.ino & 0xffffffffn) === stat.inode;
   // A time of whole seconds comes from a file system that keeps no others.
   const isFine = info.ctimeNs % 1_000_000_000n !== 0n;
-  if (!isSame || (isFine && info.ctimeNs + CLOCK_STEP_NS < writtenNs)) return isSame;
+  if (!isSame || info.ctimeNs < query.sealNs || (isFine && info.ctimeNs + CLOCK_STEP_NS < writtenNs)) return isSame;
   const content = info.isSymbolicLink() ? readlinkSync(file, { encoding: 'buffer' }) : readFileSync(file);
   // A filter or line endings make these differ: then git knows better.
   return createHash(query.objectFormat).update(`blob ${content.length}\0`).update(content).digest('hex') === entry.object;

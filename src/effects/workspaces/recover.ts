@@ -26,7 +26,7 @@ export async function recover(maker: Maker, live: Live, how: { request: RecoverR
 
 async function isAsWanted({ context }: Maker, live: Live, { head, keepChanges }: RecoverRequest): Promise<boolean> {
   const { place, admin, workspace } = live;
-  if ((await kindAt(place.path)) !== 'folder' || (await kindAt(admin)) !== 'folder') return false;
+  if (kindAt(place.path) !== 'folder' || kindAt(admin) !== 'folder') return false;
   if (keepChanges) return true;
   const { collected } = await capture(context, live, { message: `orch: left in the worktree of ${place.task}`, onto: 'rescue' });
   return collected.delivery.head === head && collected.delivery.ref === branchRef(workspace);

@@ -108,11 +108,11 @@ function targetIn(bin: string): string {
 async function moveAway(folder: string, target: string): Promise<void> {
   for (let round = 0; ; round++) {
     try {
-      await rename(folder, target);
+      renameSync(folder, target);
       return;
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === 'ENOENT' && (await kindAt(folder)) === 'missing') return;
+      if (code === 'ENOENT' && kindAt(folder) === 'missing') return;
       if (round > 5) throw error;
       if (code === 'ENOENT') await mkdir(path.dirname(target), { recursive: true });
       // A folder that its owner may not write cannot be moved elsewhere either.
@@ -145,7 +145,7 @@ function runRm(folders: readonly string[]): Promise<boolean> {
 
 /** Folders without write permission (module caches) keep their files. */
 async function unlock(folder: string): Promise<void> {
-  if ((await kindAt(folder)) !== 'folder') return;
+  if (kindAt(folder) !== 'folder') return;
   await chmod(folder, 0o700);
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     if (entry.isDirectory()) await unlock(path.join(folder, entry.name));

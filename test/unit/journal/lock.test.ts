@@ -155,8 +155,8 @@ test('a folder that cannot hold a lock is exit 74', async () => {
 
 test('a zombie is dead', async () => {
   const self = await loadIdentity();
-  // The shell starts a child and never asks for its end.
-  const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 600'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  // The child outlives the shell, which becomes a program that never asks for its end.
+  const parent = spawn('sh', ['-c', 'sleep 0.5 & echo $!; exec sleep 600'], { stdio: ['ignore', 'pipe', 'ignore'] });
   onTestFinished(() => void parent.kill('SIGKILL'));
   const [line] = (await once(parent.stdout, 'data')) as [Buffer];
   const pid = Number(line.toString());

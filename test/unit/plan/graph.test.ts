@@ -17,13 +17,13 @@ const pairs = (made: { readonly tasks: readonly PlannedTask[] }) => overlaps(mad
 
 describe('waves', () => {
   it('are the order of work', () => {
-    expect(waves(plan(['c', { needs: ['b'] }], ['b', { needs: ['a'] }], ['a', {}], ['d', {}]))).toEqual([['a', 'd'], ['b'], ['c']]);
+    expect(waves(plan(['c', { needs: ['b'] }], ['b', { needs: ['a'] }], ['a', {}], ['d', {}])).map((wave) => wave.map(({ id }) => id))).toEqual([['a', 'd'], ['b'], ['c']]);
   });
   it('respect needs', () => {
     const graphs = fc.array(fc.array(fc.nat(20), { maxLength: 4 }), { maxLength: 20 });
     fc.assert(fc.property(graphs, (needs) => {
       const made = plan(...needs.map((list, index): [string, Partial<PlannedTask>] => [`t${index}`, { needs: list.filter((need) => need < index).map((need) => `t${need}`) }]));
-      const wave = new Map(waves(made).flatMap((ids, index) => ids.map((id) => [id, index] as const)));
+      const wave = new Map(waves(made).flatMap((wave, index) => wave.map(({ id }) => [id, index] as const)));
       expect(wave.size).toBe(made.tasks.length);
       for (const { id, needs: theirs } of made.tasks) for (const need of theirs) expect(wave.get(need)).toBeLessThan(wave.get(id) ?? 0);
     }));
@@ -40,6 +40,7 @@ describe('overlaps', () => {
   it.each([
     [['src/**'], ['src/a/b.ts'], true], [['src/**'], ['docs/**'], false], [['src/a/**'], ['src/ab/**'], false], [['**'], ['x'], true], [['src'], ['src/a.ts'], true],
     [['src/*.ts'], ['src/*.md'], false], [['src/*.ts'], ['src/a*.ts'], true], [['src/*.ts'], ['src/a/b.ts'], false], [['src/*.ts'], ['src/a.ts'], true], [['a.ts'], ['a.ts'], true],
+    [['src/*.ts'], ['src/deep/er/x.ts'], false], [['src/*.ts'], ['src/x/**'], false], [['src/*/b.ts'], ['src/x/*'], true], [['srcs/**'], ['src/**'], false], [['**/*.md'], ['src/**'], true], [['./src/**'], ['src/x.ts'], true],
     [['a/**', '!a/b'], ['a/b'], true], [['!a/b'], ['a/b'], false], [['**/*.ts'], ['src/a.ts'], true], [['**/*.ts'], ['src/**'], true], [['{a,b}/**'], ['b/x'], true],
   ])('%j with %j: %s', (a, b, meet) => {
     expect(pairs(plan(['a', { paths: a }], ['b', { paths: b }]))).toEqual(meet ? ['a+b'] : []);

@@ -36,6 +36,7 @@ test('a run under way, key by key', () => {
     counts: { queued: 2, running: 3, completed: 1, failed: 0, timedOut: 0, cancelled: 0, skipped: 0, overBudget: 0 }, tasks: [],
   });
   expect(shown.tasks[0]).toEqual({
+    outputs: {},
     id: 'docs.api-en', name: 'Docs', state: 'settled', outcome: 'completed', reason: null, message: null, attempts: 1, branch: 'orch/test/docs.api-en',
     base: 'b'.repeat(40), head: 'a'.repeat(40), ref: 'refs/heads/orch/test/x', worktree: null, commits: 1, filesChanged: 3, insertions: 40, deletions: 2,
     verified: false, merge: 'unmerged', mergeCommit: null, agent: 'claude', model: 'haiku', sessionId: 's', costUsd: 0.12,

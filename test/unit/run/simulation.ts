@@ -19,6 +19,8 @@ export interface Scenario {
   /** Journal length at which the user presses Ctrl-C, in the last session. */
   readonly cancelAt: number | null;
   readonly resumeFailed: boolean;
+  /** What a task with a fan-out names. */
+  readonly items?: number;
   /** What earlier sessions recorded. */
   readonly journal?: readonly RunEvent[];
 }
@@ -74,7 +76,7 @@ class VirtualClock implements Clock {
 function resultOf(scenario: Scenario, action: Action, tries: number): PhaseResult {
   const roll = random(scenario.seed, action.task, action.phase, tries);
   const detail = action.phase === 'prepare' ? { worktree: `/wt/${action.task}`, start: 'a'.repeat(40) }
-    : action.phase === 'work' ? { report: { sessionId: 's', model: null, costUsd: 0.25, tokens: null, turns: 1, result: null } } : {};
+    : action.phase === 'work' ? { report: { sessionId: 's', model: null, costUsd: 0.25, tokens: null, turns: 1, result: null }, outputs: { items: JSON.stringify(Array.from({ length: scenario.items ?? 0 }, (_, i) => `item ${i}`)) } } : {};
   if (roll >= scenario.failing) return { ok: true, detail };
   const fitting = FAILURES.filter((f) => (action.phase === 'work' ? f.retry !== 'verify' : action.phase === 'verify' ? f.retry === 'verify' : f.retry === 'infrastructure' || f.reason === 'needs-conflict'));
   const failure = fitting[Math.floor(roll * 7) % fitting.length];
@@ -113,7 +115,7 @@ export async function simulate(scenario: Scenario): Promise<Seen> {
         if (stop.gentle.aborted) return { ok: false, reason: 'interrupted', retry: 'never', message: 'stopped', detail: {} };
         return resultOf(scenario, action, tries.get(key) ?? 0);
       },
-      release: async (id) => {
+      release: async ({ id }) => {
         await Promise.resolve();
         released.push(id);
         return null;
@@ -153,12 +155,24 @@ export async function simulate(scenario: Scenario): Promise<Seen> {
   }
 }
 
+const FAN = 'fan';
+
+/** A fan-out from one of the tasks; those behind it that say so need it, the others must not. */
+function withFanOut(tasks: readonly PlannedTask[], fan: { source: number; verify: boolean; retries: number } | null): Pick<Plan, 'tasks' | 'fanOuts'> {
+  const source = fan === null ? -1 : fan.source % tasks.length;
+  const cleaned = tasks.map((one, i) => (fan !== null && i > source ? one : { ...one, needs: one.needs.filter((need) => need !== FAN) }));
+  if (fan === null) return { tasks: cleaned };
+  const from = { task: `t${source}`, output: 'items' };
+  const template = task(FAN, { needs: [from.task], work: { kind: 'run', command: 'work on ${{ item }}' }, verify: fan.verify ? ['check ${{ task.id }}'] : [], retries: fan.retries, of: FAN });
+  return { tasks: cleaned, fanOuts: [{ id: FAN, from, exclude: [], batch: 1, maxTasks: 1000, template }] };
+}
+
 const taskArbitrary = (i: number): fc.Arbitrary<PlannedTask> =>
   fc.record({
     isAgent: fc.boolean(), needs: fc.subarray(Array.from({ length: i }, (_, k) => `t${k}`), { maxLength: Math.min(i, 3) }), verify: fc.boolean(),
-    retries: fc.nat({ max: 2 }), continueOnError: fc.boolean(), group: fc.constantFrom(null, null, 'db', 'ui'),
+    needsFan: fc.boolean(), retries: fc.nat({ max: 2 }), continueOnError: fc.boolean(), group: fc.constantFrom(null, null, 'db', 'ui'),
   }).map((r) => {
-    const over = { needs: r.needs, verify: r.verify ? ['true'] : [], retries: r.retries, continueOnError: r.continueOnError, concurrency: r.group };
+    const over = { needs: r.needsFan ? [...r.needs, FAN] : r.needs, verify: r.verify ? ['true'] : [], retries: r.retries, continueOnError: r.continueOnError, concurrency: r.group };
     return r.isAgent ? agentTask(`t${i}`, over) : task(`t${i}`, over);
   });
 
@@ -170,7 +184,9 @@ export const scenarioArbitrary: fc.Arbitrary<Scenario> = fc.record({
       maxFail: fc.constantFrom(null, null, { kind: 'count', count: 1 } as const, { kind: 'count', count: 3 } as const, { kind: 'percent', percent: 20 } as const),
       maxWaitMs: fc.constantFrom(0, 60_000, 1_800_000),
     }),
-  )).map(([tasks, over]) => planOf(tasks, over)),
+    fc.option(fc.record({ source: fc.nat({ max: 8 }), verify: fc.boolean(), retries: fc.nat({ max: 1 }) })),
+  )).map(([tasks, over, fan]) => planOf(tasks, { ...over, ...withFanOut(tasks, fan) })),
+  items: fc.nat({ max: 5 }),
   seed: fc.integer(),
   failing: fc.constantFrom(0, 15, 40, 80),
   crashes: fc.array(fc.integer({ min: 1, max: 60 }), { maxLength: 3 }).map((at) => at.sort((a, b) => a - b)),

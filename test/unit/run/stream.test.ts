@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { RunEvent } from '../../../src/run/events.ts';
+import { grownPlan, openFanOuts } from '../../../src/run/grown.ts';
 import { exitCodeOf } from '../../../src/run/outcome.ts';
 import { reduce } from '../../../src/run/reduce.ts';
 import { initialState, type RunState } from '../../../src/run/state.ts';
@@ -53,7 +54,8 @@ function checkPhases({ journal }: Seen): void {
   }
 }
 
-function checkSchedule({ plan }: Scenario, { performed, journal }: Seen): void {
+function checkSchedule({ plan: frozen }: Scenario, { performed, journal, end }: Seen): void {
+  const plan = grownPlan(frozen, end.state);
   const tasks = new Map(plan.tasks.map((t) => [t.id, t]));
   const completedAt = new Map<string, number>();
   const startedAt = new Map<string, number>();
@@ -72,11 +74,12 @@ function checkSchedule({ plan }: Scenario, { performed, journal }: Seen): void {
   }
 }
 
-function checkEnd({ plan, failing, crashes, cancelAt }: Scenario, seen: Seen): void {
+function checkEnd({ plan: frozen, failing, crashes, cancelAt }: Scenario, seen: Seen): void {
   const { journal, told, end } = seen;
+  const plan = grownPlan(frozen, end.state);
   // On disk before anyone sees it, and replay = live.
   for (const { event, onDisk } of told) expect(onDisk).toBeGreaterThanOrEqual(event.seq);
-  const replayed = journal.reduce<RunState>((state, event) => reduce(plan, state, event), initialState(plan));
+  const replayed = journal.reduce<RunState>((state, event) => reduce(frozen, state, event), initialState(frozen));
   expect(replayed).toEqual(end.state);
   // Every task has exactly one outcome; the exit code is 0 only if all completed.
   const outcomes = end.state.tasks.map((task) => (task.now.at === 'settled' ? task.now.outcome : task.now.at));
@@ -88,13 +91,32 @@ function checkEnd({ plan, failing, crashes, cancelAt }: Scenario, seen: Seen): v
     const hadItsChance = now?.at === 'settled' && (now.outcome === 'failed' || now.outcome === 'timed-out') && !limits.has(now.reason ?? '');
     return outcomes[i] !== 'completed' && !(task.continueOnError && hadItsChance);
   });
-  expect(end.exitCode === 0).toBe(wrong.length === 0 && end.state.cancelling !== 'interrupted');
+  expect(end.exitCode === 0).toBe(wrong.length === 0 && openFanOuts(frozen, end.state).length === 0 && end.state.cancelling !== 'interrupted');
   expect(end.exitCode).toBe(exitCodeOf(plan, end.state));
   if (failing === 0 && cancelAt === null) expect(new Set(outcomes)).toEqual(new Set(['completed']));
   const counted = Object.values(end.state.counts).reduce((a, b) => a + b, 0);
   expect(counted).toBe(plan.tasks.length);
   if (failing === 0 && crashes.length === 0 && cancelAt === null) expect(seen.released.sort()).toEqual(plan.tasks.map((t) => t.id).sort());
   checkAttempts(plan, seen);
+}
+
+/** Tasks are added once, when their source has completed, before any of them starts, and the same after every crash. */
+function checkAdded({ plan, items = 0 }: Scenario, { journal, end }: Seen): number {
+  const [fanOut] = plan.fanOuts ?? [];
+  const added = journal.filter((event) => event.type === 'tasks-added');
+  if (fanOut === undefined) {
+    expect(added).toEqual([]);
+    return 0;
+  }
+  const completed = journal.findIndex((event) => event.type === 'task-settled' && event.task === fanOut.from.task && event.outcome === 'completed');
+  expect(added.length).toBe(completed === -1 ? 0 : 1);
+  const [first] = added;
+  if (first === undefined) return 0;
+  expect(first.seq - 1).toBeGreaterThan(completed);
+  expect(first.tasks.map(({ id, work }) => [id, work])).toEqual(Array.from({ length: items }, (_, i) => [`fan.item-${i}`, { kind: 'run', command: `work on 'item ${i}'` }]));
+  expect(journal.slice(0, first.seq).filter((event) => 'task' in event && event.task.startsWith('fan.'))).toEqual([]);
+  expect(end.state.tasks).toHaveLength(plan.tasks.length + items);
+  return items;
 }
 
 /** No task is tried more often than its retries allow, uncounted classes apart. */
@@ -113,6 +135,7 @@ function checkAttempts(plan: Scenario['plan'], { journal }: Seen): void {
 test(`the stream keeps its guarantees over ${RUNS} random runs`, async () => {
   let withCrash = 0;
   let withCancel = 0;
+  let withAddedAndCrash = 0;
   await fc.assert(
     fc.asyncProperty(scenarioArbitrary, async (scenario) => {
       const seen = await simulate(scenario);
@@ -122,12 +145,15 @@ test(`the stream keeps its guarantees over ${RUNS} random runs`, async () => {
       checkPhases(seen);
       checkSchedule(scenario, seen);
       checkEnd(scenario, seen);
+      const added = checkAdded(scenario, seen);
+      if (added > 0 && seen.sessions > 1) withAddedAndCrash += 1;
     }),
     { numRuns: RUNS },
   );
   // The generator must really have produced what the test claims to cover.
   expect(withCrash).toBeGreaterThan(RUNS / 5);
   expect(withCancel).toBeGreaterThan(RUNS / 20);
+  expect(withAddedAndCrash).toBeGreaterThan(RUNS / 20);
 });
 
 test('a task that ends never runs again after a crash, and what was not settled does', async () => {
