@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import type { Sha } from '../../plan/plan.ts';
 import type { Repository } from '../effects.ts';
 import { gitEnvironment } from './environment.ts';
@@ -29,7 +30,11 @@ const WATCHED = ['refs/heads', 'refs/tags', 'refs/orch/rescue'];
 export function createRefLook(repo: Repository): () => Promise<RefStates> {
   if (existsSync(path.join(repo.commonDir, 'reftable'))) return async () => await askForRefs(repo);
   const read = createRefReader(repo.commonDir, WATCHED);
-  return () => Promise.resolve(read());
+  return async () => {
+    // In a turn of the event loop of its own: many agents may end at once.
+    await setImmediate();
+    return read();
+  };
 }
 
 async function askForRefs(repo: Repository): Promise<RefStates> {

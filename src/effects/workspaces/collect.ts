@@ -13,7 +13,7 @@ import { type AgentState, agentState, lastHead, looseBranch, mergeHeads, stampOf
 import { copyIndex } from './checkout.ts';
 import type { Context } from './context.ts';
 import { deliveryOf } from './delivery.ts';
-import { branchRef, type Live, readable } from './live.ts';
+import { branchRef, type Known, type Live, readable } from './live.ts';
 import { holdsUnsavedWork } from './nested.ts';
 import { kindAt } from './place.ts';
 import { isPristine } from './pristine.ts';
@@ -33,8 +33,7 @@ export interface Captured {
 
 /** Saves everything. Throws when it cannot; then nothing was moved and it can be tried again. */
 export async function capture(context: Context, live: Live, how: Capture): Promise<Captured> {
-  const state = agentState(live.admin);
-  if (live.known !== null && (await isUnchanged(context, live, state))) return { collected: live.known.collected, keep: null };
+  if (live.known !== null && (await isUnchanged(context, live, live.known))) return { collected: live.known.collected, keep: null };
   let refusal = '';
   for (let round = 0; round < 3; round++) {
     const captured = await captureOnce(context, live, how);
@@ -45,16 +44,22 @@ export async function capture(context: Context, live: Live, how: Capture): Promi
 }
 
 /** At most one git process: nothing differs from the state that was checked last. */
-async function isUnchanged(context: Context, live: Live, state: AgentState): Promise<boolean> {
-  const { workspace, place, known } = live;
-  if (known === null || state.operation !== null || state.indexStamp !== known.indexStamp || state.head !== branchRef(workspace)) return false;
-  const { commonDir } = context.repo;
-  if (looseBranch(commonDir, workspace.branch) !== known.head || realKindAt(place.path) !== 'folder') return false;
-  if (textOf(path.join(place.path, '.git')) !== `gitdir: ${live.admin}\n` || stashesOf(commonDir, workspace.branch).some((sha) => !live.stashes.has(sha))) return false;
-  for (const folder of known.submodules) if (kindAt(path.join(place.path, readable(folder), '.git')) !== 'missing') return false;
-  if (isPristine({ tree: place.path, index: place.index, objectFormat: context.repo.objectFormat, carried: live.carried, sealNs: known.sealNs })) return true;
-  const changes = await changesSince(context, { tree: place.path, index: place.index });
+async function isUnchanged(context: Context, live: Live, known: Known): Promise<boolean> {
+  const isSame = await context.turn(() => isSameAtAGlance(context, live, known));
+  if (isSame !== null) return isSame;
+  const changes = await changesSince(context, { tree: live.place.path, index: live.place.index });
   return changes.every((change) => change.tag === '?' && live.carried.has(change.path));
+}
+
+/** null = the files have to be looked at by git. */
+function isSameAtAGlance(context: Context, { workspace, place, admin, carried, stashes }: Live, known: Known): boolean | null {
+  const { commonDir, objectFormat } = context.repo;
+  const state = agentState(admin);
+  if (state.operation !== null || state.indexStamp !== known.indexStamp || state.head !== branchRef(workspace)) return false;
+  if (looseBranch(commonDir, workspace.branch) !== known.head || realKindAt(place.path) !== 'folder') return false;
+  if (textOf(path.join(place.path, '.git')) !== `gitdir: ${admin}\n` || stashesOf(commonDir, workspace.branch).some((sha) => !stashes.has(sha))) return false;
+  if (known.submodules.some((folder) => kindAt(path.join(place.path, readable(folder), '.git')) !== 'missing')) return false;
+  return isPristine({ tree: place.path, index: place.index, objectFormat, carried, sealNs: known.sealNs }) ? true : null;
 }
 
 /** `folder` only when no part of the path has become a symbolic link: what is saved must be the worktree's. */
