@@ -21,10 +21,17 @@ try {
   process.exitCode = report(error);
 }
 
+/** What the machine has run out of is no bug. */
+const EXHAUSTED = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO', 'EMFILE', 'ENFILE', 'ENOMEM']);
+
 function report(error: unknown): number {
   if (error instanceof OrchError) {
     process.stderr.write(`${error.message}\n${error.hint === undefined ? '' : `hint: ${error.hint}\n`}`);
     return error.exitCode;
+  }
+  if (error instanceof Error && 'code' in error && EXHAUSTED.has(String(error.code))) {
+    process.stderr.write(`${error.message}\nhint: make room or mend the disk; orch resume goes on with a run\n`);
+    return EXIT.stateNotWritable;
   }
   process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\nthis is a bug in orch ${version}; please report it with the lines above\n`);
   return EXIT.bug;

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { createClock } from '../effects/clock.ts';
+import { probeSandbox } from '../effects/sandbox.ts';
 import { probeTiers } from '../effects/processes/tiers.ts';
 import { loadConfig } from '../config/load.ts';
 import { resolveSettings } from '../config/resolve.ts';
@@ -86,12 +87,12 @@ async function limitChecks(): Promise<Check[]> {
 
 /** The firmest that works is used; the others are facts. */
 async function tierChecks(): Promise<Check[]> {
-  const reports = await probeTiers(createClock());
+  const [reports, sandbox] = await Promise.all([probeTiers(createClock()), probeSandbox(createClock())]);
   const used = reports.find(({ containment }) => containment !== null)?.tier;
-  return reports.map(({ tier, name, containment, reason }) => ({
+  return [...reports.map(({ tier, name, containment, reason }): Check => ({
     name: `tier ${tier}`, result: containment === null ? 'missing' : 'ok',
     detail: [name, tier === used ? 'used: no process of an agent outlives its task' : '', reason ?? ''].filter((part) => part !== '').join('; '),
-  }));
+  })), { name: 'sandbox', result: sandbox.containment === null ? 'missing' : 'ok', detail: sandbox.reason ?? 'isolation: sandbox works here' } satisfies Check];
 }
 
 async function agentChecks(topLevel: string | null, root: string): Promise<Check[]> {

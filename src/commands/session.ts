@@ -2,6 +2,7 @@
 // lock, the journal and the reporters for as long as the run takes, and gives all of them back.
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
+import { requireIsolation, type IsolationParts } from './isolation.ts';
 import { adapterFor } from '../agents/adapters.ts';
 import { createClock } from '../effects/clock.ts';
 import { agentEnvironment } from '../effects/env.ts';
@@ -105,7 +106,8 @@ async function session(begun: Begun): Promise<SessionEnd> {
   const { repo, plan, paths, lock, state, first } = begun;
   const clock = createClock();
   const since = clock.now();
-  const processes = createProcesses({ clock, containment: await begun.trial });
+  const isolation = await requireIsolation({ plan, repo, clock, notice: (line) => begun.onNotice?.(line) });
+  const processes = createProcesses({ clock, containment: await begun.trial, ...(isolation.containment === null ? {} : { sandbox: isolation.containment }) });
   // Whatever an earlier process left running must be gone before its worktrees are touched.
   const orphans = first.type === 'run-resumed' ? await processes.reap({ run: plan.run, dir: paths.dir }) : 0;
   if (orphans > 0) begun.onNotice?.(`note: what the last orch had left running was stopped (${orphans === 1 ? '1 process' : `${orphans} processes`})`);
@@ -113,7 +115,7 @@ async function session(begun: Begun): Promise<SessionEnd> {
   for (const { file, bytes } of journal.repaired) begun.onNotice?.(`note: ${file}: ${bytes} bytes of an event that was never finished were cut off`);
   const listener = begun.listener(plan);
   const workspaces = await createWorkspaces({ repo, root: plan.worktrees.root, owner: { run: plan.run, dir: paths.dir } });
-  const context = phaseContext({ repo, plan, paths, clock, processes, workspaces, listener });
+  const context = phaseContext({ repo, plan, paths, clock, processes, workspaces, listener, isolation });
   const found = await reconcile(context, state);
   crashPoint('reconciled');
   const driver = new Driver({
@@ -126,6 +128,7 @@ async function session(begun: Begun): Promise<SessionEnd> {
   } finally {
     clearInterval(ticker);
     crashPoint('run-ended');
+    isolation.release();
     await workspaces.flush();
   }
 }
@@ -138,9 +141,10 @@ interface Parts {
   readonly processes: Processes;
   readonly workspaces: Workspaces;
   readonly listener: Listener;
+  readonly isolation: IsolationParts;
 }
 
-function phaseContext({ repo, plan, paths, clock, processes, workspaces, listener }: Parts): PhaseContext {
+function phaseContext({ repo, plan, paths, clock, processes, workspaces, listener, isolation }: Parts): PhaseContext {
   return {
     plan, repo, clock, processes, workspaces, files: createFiles(),
     integrity: createIntegrity({ repo, run: plan.run, linksOf: async ({ workspace }) => await workspaces.links(workspace) }),
@@ -151,6 +155,7 @@ function phaseContext({ repo, plan, paths, clock, processes, workspaces, listene
       return { dir: files.dir, prompt: files.prompt, log: files.output, ended: path.join(files.dir, 'ended.json'), trace: path.join(files.dir, 'git.ndjson'), result: files.result, output: path.join(files.dir, 'outputs.txt') };
     },
     environment: (set, pass) => agentEnvironment({ parent: process.env, pass, set }),
+    sandboxOf: isolation.sandboxOf,
     newId: () => randomUUID(),
     onOutput: (output) => listener.onOutput(output),
   };

@@ -63,7 +63,7 @@ export function resolveSettings(config: Config, manifest: Manifest | null): Reso
       keep: worktrees.keep ?? 'failed',
     },
     passEnv: values.env?.pass ?? [],
-    notify: { command: values.notify?.command ?? null, desktop: values.notify?.desktop ?? false },
+    isolation: { kind: values.isolation ?? 'process', network: values.sandbox?.network ?? 'on', credential: values.sandbox?.credential ?? null, read: values.sandbox?.read ?? [] },
     origins,
   };
   return { ok: true, settings };

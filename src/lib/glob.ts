@@ -29,3 +29,15 @@ export function staysInside(glob: string): boolean {
   const plain = glob.replace(/^!/, '');
   return plain !== '' && !/^(?:\/|[A-Za-z]:)/.test(plain) && !plain.includes('\\') && !plain.split('/').includes('..');
 }
+
+const SPECIAL = /[*?[\]{}()!+@|,\\]/g;
+
+/** A glob that matches this path and nothing else: folders called `[id]` are common. */
+export function escapeGlob(path: string): string {
+  return path.replace(SPECIAL, '\\$&');
+}
+
+/** A glob without the escapes that `escapeGlob` made, for looking at where it leads. */
+export function unescapeGlob(glob: string): string {
+  return glob.replace(/\\([*?[\]{}()!+@|,\\])/g, '$1');
+}

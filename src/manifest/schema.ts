@@ -291,8 +291,17 @@ export const configSchema = z.strictObject(
         { error: mapOf },
       )
       .optional(),
-    isolation: z.enum(['process', 'auto'], { error: ({ input }: Issue) => (input === 'sandbox' ? '`sandbox` is not supported by this version; use `process`' : 'must be `process` or `auto`') }).optional(),
-    notify: z.strictObject({ command: text.optional(), desktop: flag.optional() }, { error: mapOf }).optional(),
+    isolation: oneOf(['process', 'sandbox', 'auto']).describe('How agents are kept apart from the machine; default process. auto = sandbox where it works.').optional(),
+    sandbox: z
+      .strictObject(
+        {
+          network: oneOf(['on', 'none']).describe('Default on: agents need their provider.').optional(),
+          credential: text.describe('The one secret that is let in: a variable by its name, or a file by its path.').optional(),
+          read: z.array(text, { error: expected('a list of paths') }).describe('Further files or folders that can be read, absolute.').optional(),
+        },
+        { error: mapOf },
+      )
+      .optional(),
   },
   { error: mapOf },
 );

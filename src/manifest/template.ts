@@ -1,6 +1,7 @@
 // `${{ name }}` in texts: what it means is in the scope that the caller hands in; anything else is a problem with an
 // offset. `$${{` is a literal `${{`, and so is `${{ '${{' }}`. No operators, no functions: a name, with dots. Pure; what
 // is filled in is never read again. A text may be filled in twice: names that have no value yet stay names.
+import { escapeGlob } from '../lib/glob.ts';
 import { nearest } from '../lib/nearest.ts';
 import { ShellScanner, shellText, shellWords } from '../lib/shell.ts';
 import { quoted } from './diagnostic.ts';
@@ -37,8 +38,8 @@ export type Rendered =
   | { readonly ok: false; readonly problems: readonly TemplateProblem[] };
 
 export interface RenderOptions {
-  /** The text is for `sh`: data in it is quoted as its place demands. */
-  readonly shell?: boolean;
+  /** Who reads the text: data in it is quoted as its place in a shell command demands, or as a glob does. Default: people. */
+  readonly reader?: 'shell' | 'glob';
   /** The result is a template: whatever in it looks like one is escaped. */
   readonly template?: boolean;
 }
@@ -97,12 +98,14 @@ class Writer {
   isLate = false;
   readonly #scanner: ShellScanner | null;
   readonly #isTemplate: boolean;
+  readonly #isGlob: boolean;
   #text = '';
   /** Literal text that may yet grow: `$` and `{{` could meet in it. */
   #open = '';
 
-  constructor({ shell = false, template = false }: RenderOptions) {
-    this.#scanner = shell ? new ShellScanner() : null;
+  constructor({ reader, template = false }: RenderOptions) {
+    this.#scanner = reader === 'shell' ? new ShellScanner() : null;
+    this.#isGlob = reader === 'glob';
     this.#isTemplate = template;
   }
 
@@ -114,6 +117,7 @@ class Writer {
   value(value: Value): void {
     const quoting = this.#scanner?.quoting ?? null;
     if (typeof value === 'string') this.literal(value);
+    else if (this.#isGlob && !('late' in value)) this.literal(globOf('data' in value ? [value.data] : 'words' in value ? value.words : value.lines));
     else if ('data' in value) this.literal(shellText(value.data, quoting ?? 'as-is'));
     else if ('words' in value) this.literal(shellWords(value.words, quoting ?? 'none'));
     else if ('lines' in value) this.literal(quoting === 'none' ? shellWords(value.lines, quoting) : shellText(value.lines.join('\n'), quoting ?? 'as-is'));
@@ -129,6 +133,11 @@ class Writer {
   text(): string {
     return this.#text + (this.#isTemplate ? escaped(this.#open) : this.#open);
   }
+}
+
+/** Any of these paths. */
+function globOf(paths: readonly string[]): string {
+  return paths.length === 1 ? escapeGlob(paths[0] ?? '') : `{${paths.map(escapeGlob).join(',')}}`;
 }
 
 type Found = { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly problem: Omit<TemplateProblem, 'offset'> };

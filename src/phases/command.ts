@@ -1,7 +1,7 @@
 // Runs the shell commands of a manifest (`setup`, `verify`) in a worktree, one after another, until one fails.
 import type { ProcessEnd, Workspace } from '../effects/effects.ts';
 import type { Exit } from '../run/events.ts';
-import { attemptVariables, type Job, type PhaseContext } from './context.ts';
+import { attemptVariables, sandboxed, type Job, type PhaseContext } from './context.ts';
 
 export interface CommandsEnd {
   /** The command that failed, with how; null when all exited 0. */
@@ -25,6 +25,7 @@ export async function runCommands(
         command: '/bin/sh', args: ['-c', command], cwd: workspace.path, stdin: null,
         env: context.environment(variables, context.plan.passEnv),
         timeoutMs: job.task.timeoutMs, idleTimeoutMs: null, graceMs: context.plan.graceMs, logFile,
+        ...sandboxed(context, workspace, context.attemptPaths(job.task.id, job.action.attempt)),
       },
       job.stop.gentle, job.stop.force,
     );

@@ -1,6 +1,7 @@
 // What every phase is given: the plan, the effects, and where an attempt's files are. Types and small derivations only.
+import { EXIT, OrchError } from '../errors.ts';
 import type { Adapter } from '../agents/adapter.ts';
-import type { Clock, Files, Integrity, Processes, Repository, Workspace, Workspaces } from '../effects/effects.ts';
+import type { Clock, Files, Integrity, Processes, Repository, Sandbox, Workspace, Workspaces } from '../effects/effects.ts';
 import type { Plan, PlannedTask, TaskId } from '../plan/plan.ts';
 import type { Action, AgentOutput, FailureReason, PhaseDetail, PhaseResult, RetryClass } from '../run/events.ts';
 import type { Stop } from '../run/driver.ts';
@@ -34,6 +35,8 @@ export interface PhaseContext {
   readonly attemptPaths: (task: TaskId, attempt: number) => AttemptPaths;
   /** The environment of a child: the allow-list of ours, and `set` over it. `pass` are further names to inherit. */
   readonly environment: (set: Readonly<Record<string, string>>, pass: readonly string[]) => Record<string, string>;
+  /** What the processes of an attempt may touch; null = all that the user may. */
+  readonly sandboxOf: (workspace: Workspace, paths: AttemptPaths) => Sandbox | null;
   readonly newId: () => string;
   readonly onOutput: (output: AgentOutput) => void;
 }
@@ -50,6 +53,13 @@ export interface Job {
 /** A failure as a value. */
 export function failed(reason: FailureReason, retry: RetryClass, message: string, detail: PhaseDetail = {}): PhaseResult {
   return { ok: false, reason, retry, message, detail };
+}
+
+const NO_ROOM = /ENOSPC|EDQUOT|EROFS|EIO\b|No space left|Out of disk ?space|quota exceeded|Read-only file system|Input\/output error/i;
+
+/** Throws OrchError (exit 74) when a message says that the disk is full, read-only or broken: the run stops, and can go on. */
+export function requireRoom(run: string, message: string): void {
+  if (NO_ROOM.test(message)) throw new OrchError({ code: 'no-room', message, hint: `make room or mend the disk, then: orch resume ${run}`, exitCode: EXIT.stateNotWritable });
 }
 
 /** The workspace that an earlier phase of this attempt made, or null when none is known. */
@@ -73,4 +83,10 @@ export async function attemptVariables(context: PhaseContext, { task, action }: 
     ORCH_PROMPT_FILE: paths.prompt,
     ORCH_OUTPUT: paths.output,
   };
+}
+
+/** The sandbox of an attempt as part of a process, where there is one. */
+export function sandboxed(context: PhaseContext, workspace: Workspace, paths: AttemptPaths): { readonly sandbox?: Sandbox } {
+  const sandbox = context.sandboxOf(workspace, paths);
+  return sandbox === null ? {} : { sandbox };
 }

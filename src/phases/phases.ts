@@ -1,12 +1,12 @@
 // The phases as the driver sees them: an action in, a result out. Expected failures are results; only bugs throw.
-import { unreachable } from '../errors.ts';
+import { OrchError, unreachable } from '../errors.ts';
 import type { Phases, Stop } from '../run/driver.ts';
 import type { Action, PhaseResult } from '../run/events.ts';
 import { grownPlan } from '../run/grown.ts';
 import { indexOfTask } from '../run/plan-index.ts';
 import type { RunState } from '../run/state.ts';
 import { startedTask } from './needs.ts';
-import { failed, workspaceOf, type Job, type PhaseContext } from './context.ts';
+import { failed, requireRoom, workspaceOf, type Job, type PhaseContext } from './context.ts';
 import { prepare } from './prepare.ts';
 import { verify } from './verify.ts';
 import { work } from './work.ts';
@@ -34,6 +34,17 @@ function jobOf({ plan }: PhaseContext, { action, run, stop }: { action: Action; 
 
 async function perform(context: PhaseContext, job: Job): Promise<PhaseResult> {
   if (job.stop.gentle.aborted) return failed('interrupted', 'never', 'stopped before it began');
+  try {
+    return await performPhase(context, job);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error) || error instanceof OrchError) throw error;
+    // Where an attempt's files cannot be written the journal cannot either, soon; anything else (no descriptors) may pass.
+    requireRoom(context.plan.run, error.message);
+    return failed('workspace', 'infrastructure', error.message);
+  }
+}
+
+async function performPhase(context: PhaseContext, job: Job): Promise<PhaseResult> {
   switch (job.action.phase) {
     case 'prepare':
       return await prepare(context, job);

@@ -6,7 +6,7 @@ import { crashPoint } from '../lib/crash-point.ts';
 import { parseObject } from '../lib/json.ts';
 import type { PlannedTask, Sha } from '../plan/plan.ts';
 import type { Action, Exit, PhaseDetail, PhaseResult } from '../run/events.ts';
-import { failed, type AttemptPaths, type PhaseContext } from './context.ts';
+import { failed, requireRoom, type AttemptPaths, type PhaseContext } from './context.ts';
 import { judge, judgeTampering, notesOf } from './judge.ts';
 import { withOutputs } from './products.ts';
 
@@ -35,9 +35,17 @@ export interface EndedAttempt {
 
 const MAX_BYTES = 16 * 1024 * 1024;
 
-/** Records how an agent ended. */
+/** Records how an agent ended; without room for it the attempt goes on, and only a crash from here on would cost a second one. */
 export async function saveEnd(context: PhaseContext, paths: AttemptPaths, ended: Ended): Promise<void> {
-  await context.files.writeText(paths.ended, `${JSON.stringify(ended, null, 2)}\n`);
+  await write(context, paths.ended, ended);
+}
+
+async function write({ files }: PhaseContext, file: string, value: unknown): Promise<void> {
+  try {
+    await files.writeText(file, `${JSON.stringify(value, null, 2)}\n`);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error;
+  }
 }
 
 /** Before an attempt begins: what stands there can only have been put there by somebody else. */
@@ -65,13 +73,15 @@ export async function settle(context: PhaseContext, { task, action, workspace, e
   const notes = [...ended.notes, ...(leftovers > 0 ? [`left ${leftovers} process${leftovers === 1 ? '' : 'es'} running; stopped`] : [])];
   const base: PhaseDetail = { report: verdict.report, exit, tier: ended.tier, durationMs, log: paths.log, notes };
   const collecting = await context.workspaces.collect(workspace, `${task.name}\n\nOrch-Run: ${context.plan.run}\nOrch-Task: ${task.id}\nOrch-Attempt: ${action.attempt}`);
+  // How the agent ended is on disk: the next orch collects its work, and does not run it again.
+  if (!collecting.ok) requireRoom(context.plan.run, collecting.message);
   if (!collecting.ok) return failed('workspace', 'never', `its work could not be saved: ${collecting.message}; the worktree is kept`, base);
   crashPoint('work-collected');
   const { collected } = collecting;
   const detail: PhaseDetail = { ...base, delivery: collected.delivery, notes: [...notes, ...notesOf(collected.findings)] };
   const judgement = judgeTampering(ended.tampered) ?? judge(task, exit, verdict, collected);
   const result: PhaseResult = judgement.ok ? await withOutputs(context, { task }, { paths, detail }) : { ...judgement, detail };
-  await context.files.writeText(paths.result, `${JSON.stringify(result, null, 2)}\n`);
+  await write(context, paths.result, result);
   crashPoint('result-saved');
   return result;
 }

@@ -6,7 +6,7 @@ import type { Launch, StreamReader, Verdict } from '../agents/adapter.ts';
 import type { ProcessSpec } from '../effects/effects.ts';
 import { crashPoint } from '../lib/crash-point.ts';
 import type { AgentReport, PhaseResult } from '../run/events.ts';
-import { attemptVariables, failed, workspaceOf, type AttemptPaths, type Job, type PhaseContext } from './context.ts';
+import { attemptVariables, failed, sandboxed, workspaceOf, type AttemptPaths, type Job, type PhaseContext } from './context.ts';
 import { describeExit } from './command.ts';
 import { promptFor } from './prompt.ts';
 import { forgetEnd, saveEnd, settle, type Ended } from './settle.ts';
@@ -33,6 +33,7 @@ export async function work(context: PhaseContext, job: Job): Promise<PhaseResult
     command: launch.command, args: launch.args, cwd: workspace.path, stdin: launch.stdin,
     env: context.environment({ ...launch.env, ...(await attemptVariables(context, job, workspace)), ...traced(paths) }, [...context.plan.passEnv, ...pass]),
     timeoutMs: task.timeoutMs, idleTimeoutMs: task.idleTimeoutMs, graceMs: context.plan.graceMs, logFile: paths.log,
+    ...sandboxed(context, workspace, paths),
     onLine: (line, stream) => {
       const text = reader.line(line, stream);
       if (text !== null) context.onOutput({ task: task.id, attempt: action.attempt, text });

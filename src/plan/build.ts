@@ -149,6 +149,7 @@ function planOf({ request, root, tasks, fanOuts }: Built): Plan {
     agents: Object.fromEntries([...settings.agents].filter(([name]) => used.has(name))),
     worktrees: { root, copy: settings.worktrees.copy, link: settings.worktrees.link, keep: settings.worktrees.keep },
     passEnv: settings.passEnv,
+    isolation: settings.isolation,
     tasks,
     ...(fanOuts.length === 0 ? {} : { fanOuts }),
   };

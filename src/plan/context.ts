@@ -66,7 +66,7 @@ function itemsOf({ layers }: Draft): Item[] {
 }
 
 function nameOf({ kind, picked }: Item, { now }: Draft): string {
-  const name = renderField(picked, now, { shell: kind === 'run' });
+  const name = renderField(picked, now, kind === 'run' ? { reader: 'shell' } : {});
   return kind === 'file' ? name.replace(/^(?:\.\/)+/, '') : name;
 }
 

@@ -1,7 +1,7 @@
 // Tasks that are made while a run goes on: what a task named → the tasks of a fan-out, or why there are none. Pure and
 // deterministic; the result is recorded once and never made again.
 import { foldId } from '../lib/slug.ts';
-import { staysInside } from '../lib/glob.ts';
+import { staysInside, unescapeGlob } from '../lib/glob.ts';
 import { quoted } from '../manifest/diagnostic.ts';
 import type { Group, Scope, Value } from '../manifest/template.ts';
 import { fillTask } from './fill.ts';
@@ -73,6 +73,6 @@ function scopeOf({ template }: FanOut, id: string, item: Group): Scope {
 
 function flawOf({ work, paths }: PlannedTask): string | null {
   if ((work.kind === 'run' ? work.command : work.prompt).trim() === '') return 'it has nothing to do';
-  const outside = (paths ?? []).find((glob) => !staysInside(glob));
-  return outside === undefined ? null : `its path ${quoted(outside)} leads out of the repository`;
+  const outside = (paths ?? []).find((glob) => !staysInside(unescapeGlob(glob)));
+  return outside === undefined ? null : `its path ${quoted(unescapeGlob(outside))} leads out of the repository`;
 }

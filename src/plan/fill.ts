@@ -13,22 +13,22 @@ export type Open = 'running' | 'all';
 export function fillTask(task: PlannedTask, scope: Scope, open: Open): Filled {
   const isLate = open === 'all' && needsLater(task, scope);
   let problem: string | null = null;
-  const fill = (text: string, shell = false, template = isLate): string => {
-    const rendered = render(text, scope, { shell, template });
+  const fill = (text: string, reader?: 'shell' | 'glob', template = isLate): string => {
+    const rendered = render(text, scope, { template, ...(reader === undefined ? {} : { reader }) });
     if (rendered.ok) return template && !text.includes('${{') ? text : rendered.text;
     problem ??= rendered.problems[0]?.message ?? 'cannot be filled in';
     return '';
   };
-  const plain = (text: string): string => (open === 'all' ? fill(text, false, false) : text);
+  const plain = (text: string, reader?: 'glob'): string => (open === 'all' ? fill(text, reader, false) : text);
   const { late: _, work, ...rest } = task;
   const filled: PlannedTask = {
     ...rest,
     name: plain(task.name),
-    work: work.kind === 'run' ? { ...work, command: fill(work.command, true) } : { ...work, prompt: fill(work.prompt), args: work.args.map((arg) => fill(arg)) },
+    work: work.kind === 'run' ? { ...work, command: fill(work.command, 'shell') } : { ...work, prompt: fill(work.prompt), args: work.args.map((arg) => fill(arg)) },
     env: Object.fromEntries(Object.entries(task.env).map(([name, value]) => [name, fill(value)])),
-    setup: task.setup.map((command) => fill(command, true)),
-    verify: task.verify.map((command) => fill(command, true)),
-    paths: task.paths?.map(plain) ?? null,
+    setup: task.setup.map((command) => fill(command, 'shell')),
+    verify: task.verify.map((command) => fill(command, 'shell')),
+    paths: task.paths?.map((glob) => plain(glob, 'glob')) ?? null,
     concurrency: task.concurrency === null ? null : plain(task.concurrency),
     ...(isLate ? { late: true } : {}),
   };

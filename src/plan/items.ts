@@ -91,6 +91,10 @@ function folderOf(file: string): string {
   return end === -1 ? '.' : file.slice(0, end);
 }
 
+function nameOf(file: string): string {
+  return file.slice(file.lastIndexOf('/') + 1).replace(/(?!^)\.[^.]*$/, '');
+}
+
 function chunks<T>(list: readonly T[], size: number): T[][] {
   const parts: T[][] = [];
   for (let at = 0; at < list.length; at += size) parts.push(list.slice(at, at + size));
@@ -102,7 +106,7 @@ function labelOf(part: readonly Item[]): Label {
   return { text: typeof first === 'string' ? first : Object.values(first).join(' '), key: part.map(textOf).join('\0') };
 }
 
-/** `item`; of files `item.file`, `item.files`, `item.dir`; of maps `item.<name>`. */
+/** `item`; of files `item.file`, `item.files`, `item.dir`, `item.name` (without folder and ending); of maps `item.<name>`. */
 function scopeOf(part: readonly Item[], kind: ItemKind): Group {
   const [first = ''] = part;
   const texts = part.map(textOf);
@@ -110,7 +114,7 @@ function scopeOf(part: readonly Item[], kind: ItemKind): Group {
   if (kind === 'file') {
     const files: Value = { words: texts };
     const only = part.length === 1 ? one(texts[0] ?? '') : null;
-    return { names: { '': only ?? files, ...(only === null ? {} : { file: only }), files, dir: one(folderOf(texts[0] ?? '')) } };
+    return { names: { '': only ?? files, ...(only === null ? {} : { file: only, name: one(nameOf(texts[0] ?? '')) }), files, dir: one(folderOf(texts[0] ?? '')) } };
   }
   if (part.length > 1) return { names: { '': { lines: texts } } };
   if (typeof first === 'string') return { names: { '': one(first) } };

@@ -98,6 +98,17 @@ export interface FanOut {
 /** Stop starting tasks after this many failures; a percentage counts once 10 tasks have finished. */
 export type MaxFail = { readonly kind: 'count'; readonly count: number } | { readonly kind: 'percent'; readonly percent: number };
 
+/** How agents are kept apart from the machine. */
+export interface Isolation {
+  /** `auto` = sandbox where it works. */
+  readonly kind: 'process' | 'sandbox' | 'auto';
+  readonly network: 'on' | 'none';
+  /** The one secret that a sandbox lets in: the name of a variable, or a path (it has a `/`). */
+  readonly credential: string | null;
+  /** Absolute paths that can be read in a sandbox, too. */
+  readonly read: readonly string[];
+}
+
 export interface Plan {
   readonly format: 1;
   readonly run: RunId;
@@ -125,6 +136,8 @@ export interface Plan {
   };
   /** Names or `PREFIX_*` globs of variables that agents inherit, beyond the built-in allow-list. */
   readonly passEnv: readonly string[];
+  /** Absent in plans of an earlier orch: process. */
+  readonly isolation?: Isolation;
   readonly tasks: readonly PlannedTask[];
   /** Absent = none. */
   readonly fanOuts?: readonly FanOut[];

@@ -1,6 +1,6 @@
 // Templates of a task's fields: every text with its place, so that what is wrong with it can be found. Pure.
 import { escaped, lineAndColumn, render } from '../manifest/template.ts';
-import type { Scope, Value } from '../manifest/template.ts';
+import type { RenderOptions, Scope, Value } from '../manifest/template.ts';
 import { problem } from '../manifest/diagnostic.ts';
 import type { Diagnostic } from '../manifest/diagnostic.ts';
 import { placeOf } from './layers.ts';
@@ -20,15 +20,12 @@ export interface Filling {
 }
 
 /** What is special about a text. */
-export interface TextKind {
-  /** It is for `sh`. */
-  readonly shell?: boolean;
-}
+export type TextKind = Pick<RenderOptions, 'reader'>;
 
 /** The text of a field, filled in; '' and a diagnostic if that cannot be done. */
-export function renderField({ value, ...at }: Picked<string>, filling: Filling, { shell = false }: TextKind = {}): string {
+export function renderField({ value, ...at }: Picked<string>, filling: Filling, kind: TextKind = {}): string {
   const { scope, diagnostics, template } = filling;
-  const rendered = render(value, scope, { shell, template });
+  const rendered = render(value, scope, { ...kind, template });
   if (rendered.ok) {
     filling.isLate ||= rendered.isLate;
     if (rendered.isLate && filling.isStrict === true) diagnostics.push(problem(placeOf({ value, ...at }), 'is needed before the task starts, and a name in it is known only then'));

@@ -2,7 +2,7 @@
 // src/config resolves them, build.ts reads them.
 import type { AgentFields, TaskFields } from '../manifest/schema.ts';
 import type { Path, Place, Source } from '../manifest/diagnostic.ts';
-import type { AgentSpec, KeepPolicy, MaxFail } from './plan.ts';
+import type { AgentSpec, Isolation, KeepPolicy, MaxFail } from './plan.ts';
 
 /** Who said a thing, most important first. */
 export type LayerKind = 'flag' | 'variable' | 'manifest' | 'config' | 'default';
@@ -42,7 +42,7 @@ export interface Settings {
     readonly keep: KeepPolicy;
   };
   readonly passEnv: readonly string[];
-  readonly notify: { readonly command: string | null; readonly desktop: boolean };
+  readonly isolation: Isolation;
   /** Who decided each setting, for messages: `max-parallel` → its place. Defaults are absent. */
   readonly origins: ReadonlyMap<string, Place>;
 }

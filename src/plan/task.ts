@@ -1,5 +1,5 @@
 // One member of the expansion → one task of the plan: defaults applied, templates filled in, wishes checked. Pure.
-import { staysInside } from '../lib/glob.ts';
+import { escapeGlob, staysInside, unescapeGlob } from '../lib/glob.ts';
 import { problem, quoted } from '../manifest/diagnostic.ts';
 import type { Diagnostic, Source } from '../manifest/diagnostic.ts';
 import type { TaskFields } from '../manifest/schema.ts';
@@ -14,7 +14,7 @@ import type { Picked } from './layers.ts';
 import { needsGroup, neededIds } from './needs.ts';
 import type { PlannedTask, RunId, Sha, Work } from './plan.ts';
 import { renderEnv, renderField, renderFile, renderList } from './render.ts';
-import type { Filling } from './render.ts';
+import type { Filling, TextKind } from './render.ts';
 import type { Layer, Settings } from './settings.ts';
 
 /** What all tasks of a plan share. */
@@ -67,8 +67,8 @@ function taskOf(draft: Draft): PlannedTask {
     work,
     needs: neededIds(member, pick(layers, 'needs'), context.expansion),
     env: draft.env,
-    setup: renderList(pick(layers, 'setup'), later, { shell: true }),
-    verify: renderList(pick(layers, 'verify'), later, { shell: true }),
+    setup: renderList(pick(layers, 'setup'), later, { reader: 'shell' }),
+    verify: renderList(pick(layers, 'verify'), later, { reader: 'shell' }),
     expect: pick(layers, 'expect')?.value ?? (work.kind === 'run' ? 'any' : 'changes'),
     paths: paths === undefined ? null : renderPaths(paths, draft),
     timeoutMs: requiredValue(layers, 'timeout'),
@@ -134,7 +134,7 @@ function planWork(draft: Draft): Work {
   const work = pickWork(layers);
   // The parser has seen to it that every task has one.
   if (work === null) throw new Error('a task without work');
-  if (work.key === 'run') return { kind: 'run', command: filledText(work.picked, later, true) };
+  if (work.key === 'run') return { kind: 'run', command: filledText(work.picked, later, { reader: 'shell' }) };
   const agent = pick(layers, 'agent') as Picked<string>;
   const spec = requiredAgent(agent, context.settings.agents, context.diagnostics);
   const wishes = {
@@ -172,9 +172,9 @@ function promptText({ key, picked }: { key: (typeof WORK)[number]; picked: Picke
 }
 
 /** A text that must not be empty; '' after a diagnostic. It was not empty as written, but names may stand for nothing. */
-function filledText(picked: Picked<string>, filling: Filling, shell = false): string {
+function filledText(picked: Picked<string>, filling: Filling, kind: TextKind = {}): string {
   const before = filling.diagnostics.length;
-  const text = renderField(picked, filling, { shell });
+  const text = renderField(picked, filling, kind);
   if (text.trim() !== '' || filling.isLate) return text;
   if (filling.diagnostics.length === before) filling.diagnostics.push(problem(placeOf(picked), 'is empty once its names are filled in'));
   return '';
@@ -189,13 +189,23 @@ function checkPlain(picked: Picked<unknown> | undefined, { diagnostics }: PlanCo
 }
 
 function renderPaths(paths: Picked<readonly string[]>, { now, context }: Draft): readonly string[] {
-  const rendered = renderList(paths, now).map(plainGlob);
-  rendered.forEach((glob, index) => {
-    if (paths.value[index]?.includes('${{') === true && glob !== '' && !now.isLate && !staysInside(glob)) {
-      context.diagnostics.push(problem(placeOf({ ...paths, path: [...paths.path, index] }), `${quoted(glob)} leads out of the repository`, 'paths are relative to its root'));
+  return paths.value.flatMap((value, index) => {
+    const picked = { ...paths, value, path: [...paths.path, index] };
+    const files = filesOf(value, now.scope);
+    if (files !== null) return files.map(escapeGlob);
+    const glob = plainGlob(renderField(picked, now, { reader: 'glob' }));
+    if (value.includes('${{') && glob !== '' && !now.isLate && !staysInside(unescapeGlob(glob))) {
+      context.diagnostics.push(problem(placeOf(picked), `${quoted(glob)} leads out of the repository`, 'paths are relative to its root'));
     }
+    return [glob];
   });
-  return rendered;
+}
+
+/** The files that a path is nothing but a name for: each is a path of its own. */
+function filesOf(value: string, { item }: Scope): readonly string[] | null {
+  if (!/^\$\{\{\s*item(?:\.files)?\s*\}\}$/.test(value) || typeof item !== 'object' || !('names' in item)) return null;
+  const { files } = item.names;
+  return typeof files === 'object' && 'words' in files ? files.words : null;
 }
 
 /** Without a leading `./`. */

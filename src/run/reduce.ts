@@ -102,7 +102,7 @@ function succeed(task: TaskState, event: Finished, hasVerify: boolean): TaskStat
   const completed: TaskState['now'] = { at: 'ending', outcome: 'completed', reason: null, message: null };
   switch (phase) {
     case 'prepare':
-      return { ...task, now: { at: 'waiting', next: 'work', attempt, notBefore: at }, infra: 0 };
+      return { ...task, now: { at: 'waiting', next: 'work', attempt, notBefore: at } };
     case 'work':
       return { ...task, now: hasVerify ? { at: 'waiting', next: 'verify', attempt, notBefore: at } : completed, workDone: true, infra: 0 };
     case 'verify':

@@ -1,111 +1,73 @@
-// Records `npm start` on a terminal of 80×24 as an SVG with its colours, for the README:
-//   node test/bench/record.mjs     writes .ci/demo.svg
-// Needs tmux. Frames are CSS keyframes; where nothing moves, the page with the summary stands still.
+// Makes .ci/demo.svg, the README's picture: the demo in a real terminal (tmux, 80×24), a few moments of it as frames of
+// one SVG that a browser plays without script. `node test/bench/record.mjs` after a build.
 import { execFileSync } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
-import { CLI, env } from './measure.mjs';
+import { fileURLToPath } from 'node:url';
 
-const COLUMNS = 80;
-const ROWS = 24;
-const FRAME_MS = 200;
-const PAGE_MS = 4000;
-const CELL = { width: 8.4, height: 18 };
-const MARGIN = 14;
-const COLORS = { 31: '#ff7b72', 32: '#56d364', 33: '#e3b341', 34: '#79c0ff', 35: '#d2a8ff', 36: '#56d4dd', 90: '#8b949e' };
-
-const socket = `orch-record-${process.pid}`;
-const tmux = (...args) => execFileSync('tmux', ['-L', socket, '-f', '/dev/null', ...args], { env: { ...env, TMPDIR: '/tmp' }, encoding: 'utf8' });
-const capture = (...range) => tmux('capture-pane', '-e', '-p', ...range).split('\n');
-
-/** What the terminal showed, each change once, and everything that it holds at the end. */
-async function record() {
-  tmux('new-session', '-d', '-x', String(COLUMNS), '-y', String(ROWS), `printf '$ npm start\\n'; '${process.execPath}' '${CLI}' demo; sleep 60`);
-  const frames = [];
-  try {
-    for (let at = 0; ; at += FRAME_MS) {
-      await pause(FRAME_MS);
-      if (tmux('display-message', '-p', '#{history_size}').trim() !== '0') break;
-      const rows = capture();
-      if (rows.join('\n') !== frames.at(-1)?.rows.join('\n')) frames.push({ rows, ms: FRAME_MS });
-      else frames.at(-1).ms += FRAME_MS;
-      if (at > 60_000) throw new Error('the demo does not end');
-    }
-    await pause(1500);
-    return { frames, all: capture('-S', '-', '-E', '-').join('\n').trimEnd().split('\n') };
-  } finally {
-    tmux('kill-server');
-  }
-}
-
-/** The runs of a row with one style each: text, first column, colour, bold, dim. The style goes on into the next row. */
-function runsOf(row, style) {
-  const runs = [];
-  let column = 0;
-  for (const part of row.split(STYLE)) {
-    const codes = STYLE.exec(part)?.[1]?.slice(2, -1);
-    if (codes === undefined) {
-      const lead = part.length - part.trimStart().length;
-      if (part.trim() !== '') runs.push({ text: part.trim(), column: column + lead, ...style });
-      column += part.length;
-    } else for (const code of codes.split(';').map(Number)) apply(style, code);
-  }
-  return runs;
-}
-
-function apply(style, code) {
-  if (code === 0) Object.assign(style, { color: null, bold: false, dim: false });
-  else if (code === 1) style.bold = true;
-  else if (code === 2) style.dim = true;
-  else if (code === 22) Object.assign(style, { bold: false, dim: false });
-  else if (code === 39) style.color = null;
-  else if (code in COLORS) style.color = COLORS[code];
-}
-
-const ESC = '\u001B';
-const STYLE = new RegExp(`(${ESC}\\[[\\d;]*m)`);
+const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..', '..');
+const SESSION = `orch-record-${process.pid}`;
+const [COLUMNS, ROWS, CELL, LINE] = [80, 24, 8.4, 17];
+const COLORS = { 30: '#6b7280', 31: '#f87171', 32: '#4ade80', 33: '#facc15', 34: '#60a5fa', 35: '#c084fc', 36: '#22d3ee', 37: '#e5e7eb', 90: '#9ca3af' };
+const tmux = (...args) => execFileSync('tmux', ['-L', SESSION, ...args], { encoding: 'utf8' });
 const escaped = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
-function textOf(run) {
-  const look = [run.color === null ? '' : ` fill="${run.color}"`, run.bold ? ' font-weight="bold"' : '', run.dim ? ' fill-opacity=".62"' : ''].join('');
-  // With its width, so that columns stay columns whatever font is found.
-  return `<tspan x="${(run.column * CELL.width).toFixed(1)}" textLength="${(run.text.length * CELL.width).toFixed(1)}"${look}>${escaped(run.text)}</tspan>`;
-}
-
-function draw({ frames, all }) {
-  // What scrolled by when the run had ended: its first page, then its last.
-  const pages = [all.slice(0, ROWS - 1), all.slice(-(ROWS - 1))].map((rows) => ({ rows, ms: PAGE_MS }));
-  const shown = [...frames, ...pages];
-  const totalMs = shown.reduce((sum, { ms }) => sum + ms, 0);
-  const ids = new Map();
-  const keyframes = [];
-  const groups = [];
-  let at = 0;
-  for (const [index, { rows, ms }] of shown.entries()) {
-    const percent = (value) => `${((value / totalMs) * 100).toFixed(2)}%`;
-    const style = { color: null, bold: false, dim: false };
-    const uses = rows.flatMap((row, line) => {
-      const text = runsOf(row, style).map(textOf).join('');
-      if (text === '') return [];
-      if (!ids.has(text)) ids.set(text, `r${ids.size}`);
-      return [`<use href="#${ids.get(text)}" y="${line * CELL.height}"/>`];
-    });
-    keyframes.push(`@keyframes f${index}{0%{visibility:${at === 0 ? 'visible' : 'hidden'}}${percent(at)}{visibility:visible}${percent(at + ms)}{visibility:hidden}}`);
-    groups.push(`<g class="f${index === shown.length - 2 ? ' still' : ''}" style="animation-name:f${index}">${uses.join('')}</g>`);
-    at += ms;
+/** A line with colour codes as tspans, each at its column: fonts differ, the grid does not. */
+function lineOf(text, y) {
+  let style = '';
+  let column = 0;
+  const spans = [];
+  for (const part of `0m${text}`.split('\u001B[')) {
+    const [, codes, plain] = /^([\d;]*)m(.*)$/s.exec(part) ?? [null, '', part];
+    for (const code of (codes || '0').split(';').map(Number)) {
+      if (code === 0) style = '';
+      else if (code === 1) style += ' font-weight="bold"';
+      else if (code === 2) style += ' opacity="0.6"';
+      else if (code === 39) style = style.replaceAll(/ fill="[^"]*"/g, '');
+      else if (code === 22) style = style.replaceAll(/ (?:font-weight|opacity)="[^"]*"/g, '');
+      else if (COLORS[code] !== undefined) style += ` fill="${COLORS[code]}"`;
+    }
+    // A later colour replaces an earlier one.
+    const attributes = [...new Map([...style.matchAll(/ ([\w-]+)="([^"]*)"/g)].map(([, name, value]) => [name, value]))].map(([name, value]) => ` ${name}="${value}"`).join('');
+    if (plain.trim() !== '') spans.push(`<tspan x="${(16 + column * CELL).toFixed(1)}" textLength="${(plain.trimEnd().length * CELL).toFixed(1)}"${attributes}>${escaped(plain.trimEnd())}</tspan>`);
+    column += plain.length;
   }
-  const size = [COLUMNS * CELL.width + 2 * MARGIN, ROWS * CELL.height + 2 * MARGIN].map(Math.round);
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${size[0]}" height="${size[1]}" viewBox="0 0 ${size.join(' ')}" role="img" aria-label="npm start: seven tasks, three at a time, and what they left on their branches">`,
-    `<style>text{font:14px ui-monospace,'SF Mono',Menlo,Consolas,'DejaVu Sans Mono',monospace;fill:#d0d7de;white-space:pre}.f{visibility:hidden;animation:${totalMs}ms step-end infinite}.still{visibility:visible}@media(prefers-reduced-motion:reduce){.f{animation:none}}${keyframes.join('')}</style>`,
-    `<rect width="100%" height="100%" rx="8" fill="#0d1117"/>`,
-    `<defs>${[...ids].map(([text, id]) => `<text id="${id}">${text}</text>`).join('\n')}</defs>`,
-    `<g transform="translate(${MARGIN} ${MARGIN + 13})">`, ...groups, '</g></svg>', '',
-  ].join('\n');
+  return spans.length === 0 ? '' : `<text y="${y}">${spans.join('')}</text>`;
 }
 
-const recorded = await record();
-writeFileSync(path.join(import.meta.dirname, '..', '..', '.ci', 'demo.svg'), draw(recorded));
-const folder = /(\/tmp\/orch-demo-\w+)\/project/.exec(recorded.all.join('\n'))?.[1];
-if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+const frames = [];
+tmux('-f', '/dev/null', 'new-session', '-d', '-x', String(COLUMNS), '-y', String(ROWS), `cd ${root}; clear; echo '$ npm start'; env -u CI TERM=tmux-256color node dist/cli.js demo 2>&1; sleep 30`);
+try {
+  const capture = () => tmux('capture-pane', '-e', '-p').split('\n').slice(0, ROWS).map((line) => line.replaceAll(/\/[\w./-]*\/orch-demo-\w+/g, '/tmp/orch-demo'));
+  for (let i = 0; i < 60; i += 1) {
+    await new Promise((resolve) => { setTimeout(resolve, 250); });
+    const frame = capture();
+    if (frame.join('\n') !== frames.at(-1)?.join('\n')) frames.push(frame);
+    if (frame.join('\n').includes('Look around')) break;
+  }
+} finally {
+  tmux('kill-server');
+}
+const isRunning = (frame) => /[█░]/.test(frame.join(''));
+const summary = frames.findLast((frame) => frame.join('\n').includes('Look around')) ?? frames.at(-1);
+const running = frames.filter(isRunning);
+const picked = [0.12, 0.35, 0.6, 0.85].map((at) => running[Math.floor(at * running.length)]).filter(Boolean);
+const shown = [...picked, summary];
+const seconds = shown.map((_, i) => (i === shown.length - 1 ? 5 : 1.6));
+const total = seconds.reduce((a, b) => a + b, 0);
+let from = 0;
+const style = seconds.map((duration, i) => {
+  const [start, end] = [(from / total) * 100, ((from + duration) / total) * 100];
+  from += duration;
+  return `@keyframes f${i}{0%,${Math.max(0, start - 0.01).toFixed(2)}%{opacity:${i === 0 ? 1 : 0}}${start.toFixed(2)}%,${(end - 0.01).toFixed(2)}%{opacity:1}${end.toFixed(2)}%,100%{opacity:${i === seconds.length - 1 ? 1 : 0}}}.f${i}{animation:f${i} ${total}s steps(1) infinite}`;
+}).join('');
+const [width, height] = [Math.round(COLUMNS * CELL + 32), ROWS * LINE + 52];
+const groups = shown.map((frame, i) => `<g class="f${i}">${frame.map((line, row) => lineOf(line, 50 + row * LINE)).join('')}</g>`).join('\n');
+writeFileSync(path.join(root, '.ci', 'demo.svg'), `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="orch runs seven tasks in a terminal, three at once, and sums up">
+<style>text{font:14px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;fill:#e5e7eb;white-space:pre}${style}@media (prefers-reduced-motion:reduce){g{animation:none!important;opacity:0}.f${shown.length - 1}{opacity:1}}</style>
+<rect width="100%" height="100%" rx="10" fill="#111827"/>
+<circle cx="20" cy="18" r="6" fill="#ef4444"/><circle cx="40" cy="18" r="6" fill="#f59e0b"/><circle cx="60" cy="18" r="6" fill="#22c55e"/>
+${groups}
+</svg>
+`);
+console.log(`${frames.length} frames seen, ${shown.length} kept`);

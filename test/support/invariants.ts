@@ -1,4 +1,5 @@
 // What must hold after any crash and its resume (I1–I7): asked of the process table, of git and of the disk, never of orch.
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'vitest';
@@ -28,14 +29,7 @@ export function workIn(project: Project, run: string): string[] {
   for (const task of list(path.join(rootOf(project), run))) {
     const folder = path.join(rootOf(project), run, task);
     const files = walk(folder).filter((file) => !/^\.git(\/|$)|(^|\/)(node_modules|build)\/|\.(log|tmp)$|^\.env/.test(file));
-    const hashed = files.map((file) => {
-      try {
-        return runGit(project.path, ['hash-object', '--no-filters', path.join(folder, file)]);
-      } catch {
-        return '';
-      }
-    });
-    objects.push(...hashed);
+    objects.push(...hashesOf(project, files.map((file) => path.join(folder, file))));
     try {
       objects.push(runGit(folder, ['rev-parse', 'HEAD']));
     } catch {
@@ -44,6 +38,14 @@ export function workIn(project: Project, run: string): string[] {
   }
   // An empty file may be one that was just being written.
   return [...new Set(objects)].filter((object) => object !== '' && !object.startsWith('e69de29'));
+}
+
+function hashesOf(project: Project, files: readonly string[]): string[] {
+  if (files.length === 0) return [];
+  const done = spawnSync('git', ['hash-object', '--no-filters', '--stdin-paths'], { cwd: project.path, input: files.join('\n'), encoding: 'utf8' });
+  // One that was removed meanwhile ends the list.
+  const hashes = done.stdout.split('\n').filter((line) => line !== '');
+  return done.status === 0 ? hashes : [...hashes, ...hashesOf(project, files.slice(hashes.length + 1))];
 }
 
 /** I2: each of these objects is reachable from a reference. */

@@ -7,7 +7,7 @@ import { afterAll } from 'vitest';
 
 const keep = new Set(['PATH', 'LANG', 'TMPDIR', 'SHELL', 'USER', 'LOGNAME', 'VITEST', 'NODE_ENV', 'TEST', 'PROD', 'DEV', 'MODE', 'BASE_URL', 'SSR']);
 for (const name of Object.keys(process.env)) {
-  if (!keep.has(name) && !name.startsWith('VITEST_') && !name.startsWith('TINYPOOL')) delete process.env[name];
+  if (!keep.has(name) && !name.startsWith('VITEST_') && !name.startsWith('TINYPOOL') && !name.startsWith('SOAK_')) delete process.env[name];
 }
 const home = mkdtempSync(path.join(os.tmpdir(), 'orch-test-home-'));
 writeFileSync(path.join(home, '.gitconfig'), '');

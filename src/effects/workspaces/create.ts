@@ -30,7 +30,7 @@ export interface Maker {
 }
 
 /** What went wrong that the next moment may not have: locks, memory, processes, space. */
-const TRANSIENT = /\.lock|unable to create|No space left|Resource temporarily|Cannot allocate|Too many open files|E(?:AGAIN|MFILE|NFILE|NOSPC|NOMEM|DQUOT|BUSY)\b/i;
+const TRANSIENT = /\.lock|unable to create|No space left|Out of disk ?space|Resource temporarily|Cannot allocate|Too many open files|E(?:AGAIN|MFILE|NFILE|NOSPC|NOMEM|DQUOT|BUSY)\b/i;
 
 /** Whether an error may be gone in a moment. */
 export function isTransient(error: unknown): boolean {

@@ -82,12 +82,12 @@ describe('precedence', () => {
 
 describe('what only the configuration says', () => {
   it('has defaults', () => {
-    const { worktrees, passEnv, notify } = settings({});
-    expect([worktrees.root, worktrees.keep, worktrees.copy, worktrees.link, passEnv, notify]).toEqual(['../{repo}.orch', 'failed', [], [], [], { command: null, desktop: false }]);
+    const { worktrees, passEnv, isolation } = settings({});
+    expect([worktrees.root, worktrees.keep, worktrees.copy, worktrees.link, passEnv, isolation]).toEqual(['../{repo}.orch', 'failed', [], [], [], { kind: 'process', network: 'on', credential: null, read: [] }]);
   });
   it('is read', () => {
-    const said = settings({ config: 'worktrees: { root: ../w, setup: npm ci, copy: .env*, link: [node_modules], keep: never }\nenv: { pass: [JAVA_HOME, "PNPM_*"] }\nnotify: { command: say done }' });
-    expect([said.worktrees.root, said.worktrees.keep, said.worktrees.copy, said.worktrees.link, said.passEnv, said.notify.command]).toEqual(['../w', 'never', ['.env*'], ['node_modules'], ['JAVA_HOME', 'PNPM_*'], 'say done']);
+    const said = settings({ config: 'worktrees: { root: ../w, setup: npm ci, copy: .env*, link: [node_modules], keep: never }\nenv: { pass: [JAVA_HOME, "PNPM_*"] }\nisolation: sandbox\nsandbox: { network: none, credential: API_KEY }' });
+    expect([said.worktrees.root, said.worktrees.keep, said.worktrees.copy, said.worktrees.link, said.passEnv, said.isolation]).toEqual(['../w', 'never', ['.env*'], ['node_modules'], ['JAVA_HOME', 'PNPM_*'], { kind: 'sandbox', network: 'none', credential: 'API_KEY', read: [] }]);
     expect(pick(said.under, 'setup')?.value).toEqual(['npm ci']);
   });
 });

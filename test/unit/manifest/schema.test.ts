@@ -31,7 +31,7 @@ describe('toJsonSchema', () => {
   });
   it('is plain JSON, for both files', () => {
     expect(JSON.parse(JSON.stringify(schema))).toEqual(schema);
-    expect(Object.keys((toJsonSchema('config') as JsonSchema).properties ?? {})).toEqual(expect.arrayContaining(['worktrees', 'env', 'agents', 'isolation', 'notify', 'defaults', 'max-parallel']));
+    expect(Object.keys((toJsonSchema('config') as JsonSchema).properties ?? {})).toEqual(expect.arrayContaining(['worktrees', 'env', 'agents', 'isolation', 'sandbox', 'defaults', 'max-parallel']));
   });
   it('takes the smallest manifest', () => {
     expect(manifestSchema.safeParse({ tasks: ['Fix it'] }).success).toBe(true);

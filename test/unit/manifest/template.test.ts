@@ -57,13 +57,13 @@ describe('names without a value yet', () => {
   const full = (early: string, late: string): Scope => ({ early, late: { names: { '': { data: late }, part: { data: late } } } });
   const partial = (early: string): Scope => ({ early, late: { names: { '': { late: '${{ late }}' }, part: { late: '${{ late.part }}' } } } });
   it('can be filled in afterwards: twice is the same as once', () => {
-    fc.assert(fc.property(fc.array(part), value, value, fc.boolean(), (parts, early, late, shell) => {
+    fc.assert(fc.property(fc.array(part), value, value, fc.constantFrom({}, { reader: 'shell' } as const, { reader: 'glob' } as const), (parts, early, late, reader) => {
       const template = parts.join('');
-      const once = render(template, full(early, late), { shell });
+      const once = render(template, full(early, late), reader);
       fc.pre(once.ok);
-      const first = render(template, partial(early), { shell, template: true });
+      const first = render(template, partial(early), { ...reader, template: true });
       if (!first.ok) throw new Error('the first pass failed');
-      const second = render(first.text, full('never read', late), { shell });
+      const second = render(first.text, full('never read', late), reader);
       expect(second.ok && second.text).toBe(once.ok && once.text);
       expect(first.isLate).toBe(/\$\{\{ late/.test(template.replaceAll('$${{', '')) && template.includes('late'));
     }), { numRuns: 3000 });

@@ -56,7 +56,7 @@ function complaints(text: string, given: Given = {}): string {
 describe('a plan', () => {
   it('has every default', () => {
     expect(planned('tasks: [Fix it]')).toEqual({
-      format: 1, run: 'r-1', name: 'tasks', manifest: 'tasks.yml', base: { ref: 'HEAD', sha: SHA }, target: 'main', maxParallel: 4, maxFail: null, maxWaitMs: 1_800_000, graceMs: 10_000,
+      format: 1, run: 'r-1', name: 'tasks', manifest: 'tasks.yml', base: { ref: 'HEAD', sha: SHA }, target: 'main', maxParallel: 4, maxFail: null, maxWaitMs: 1_800_000, graceMs: 10_000, isolation: { kind: 'process', network: 'on', credential: null, read: [] },
       agents: { claude: { name: 'claude', adapter: 'claude', command: ['claude'], prompt: 'stdin', output: 'claude-stream-json', args: [], env: {} } },
       worktrees: { root: '/w/my repo.orch', copy: [], link: [], keep: 'failed' },
       passEnv: [],

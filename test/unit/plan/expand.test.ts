@@ -1,5 +1,6 @@
 // Which tasks a task stands for, what they are called for ever, and what they are told.
 import * as fc from 'fast-check';
+import picomatch from 'picomatch';
 import { describe, expect, it } from 'vitest';
 import { isId } from '../../../src/lib/slug.ts';
 import { memberIds } from '../../../src/plan/member-ids.ts';
@@ -29,11 +30,32 @@ describe('foreach over files', () => {
   it('makes a folder one task without `batch`', () => {
     expect(ids(planned('tasks: { t: { foreach: { files: "src/**", group-by: dirname }, run: x } }', { files: TREE }))).toEqual(['t.src-a', 't.src-b', 't.src']);
   });
+  it('knows folder and name of a file', () => {
+    expect(commands('tasks: { t: { foreach: { files: ["src/a/*", README.md, "src/b/x*"] }, prompt: "${{ item.dir }}|${{ item.name }}" } }')).toEqual(['.|README', 'src/a|one', 'src/a|two', 'src/b|x.gen']);
+  });
   it('quotes names as their place in a command demands, and in prompts where a space would part them', () => {
     const place = (text: string): string | undefined => commands(`tasks: { t: { foreach: { files: "src/b/w*" }, run: ${JSON.stringify(text)} } }`)[0];
     expect(place('x ${{ item }} "${{ item }}" \'${{ item }}\'')).toBe("x 'src/b/with space.ts' \"src/b/with space.ts\" 'src/b/with space.ts'");
     expect(commands('tasks: { t: { foreach: { files: "src/b/w*" }, prompt: "Fix ${{ item.file }}." } }')).toEqual(['Fix src/b/with space.ts.']);
     expect(commands('tasks: { t: { foreach: { files: "src/b/*", batch: 9 }, prompt: "Fix ${{ item.files }}." } }')).toEqual(["Fix 'src/b/it’s.ts' 'src/b/with space.ts' src/b/x.gen.ts."]);
+  });
+});
+
+describe('paths of files', () => {
+  const NEXT = files('app/[id]/page.tsx', 'app/[id]/(x)/a,b.tsx', 'app/{c}.tsx');
+  const paths = (glob: string, foreach = 'files: "app/**"'): unknown => planned(`tasks: { t: { foreach: { ${foreach} }, run: x, paths: ${JSON.stringify(glob)} } }`, { files: NEXT }).tasks.map((task) => task.paths);
+  const matches = (globs: readonly string[] | null | undefined): string[] => Object.keys(NEXT).filter((name) => picomatch([...(globs ?? [])], { dot: true })(name));
+  it('are those files, whatever they are called', () => {
+    for (const glob of ['${{ item.file }}', '${{ item }}', '${{ item.files }}']) {
+      const each = planned(`tasks: { t: { foreach: { files: "app/**" }, run: x, paths: ${JSON.stringify(glob)} } }`, { files: NEXT }).tasks;
+      expect(each.map((task) => matches(task.paths))).toEqual(Object.keys(NEXT).map((name) => [name]));
+    }
+  });
+  it('are a path for each file of a batch, or one for all inside of a longer one', () => {
+    expect(paths('${{ item.files }}', 'files: "app/**", batch: 2')).toEqual([['app/\\[id\\]/page.tsx', 'app/\\[id\\]/\\(x\\)/a\\,b.tsx'], ['app/\\{c\\}.tsx']]);
+    expect(paths('${{ item.dir }}/*')).toEqual([['app/\\[id\\]/*'], ['app/\\[id\\]/\\(x\\)/*'], ['app/*']]);
+    const [batch] = planned('tasks: { t: { foreach: { files: "app/**", batch: 3 }, run: x, paths: ["${{ item.files }}", "x/${{ item.files }}"] } }', { files: NEXT }).tasks;
+    expect([matches(batch?.paths), picomatch([...(batch?.paths ?? [])])('x/app/[id]/page.tsx')]).toEqual([Object.keys(NEXT), true]);
   });
 });
 

@@ -1,0 +1,86 @@
+// `isolation: sandbox` through the whole of `orch run`: an agent works and commits, and cannot reach what is not its own.
+// Each attempt that must fail inside succeeds outside, or the test would prove nothing.
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createClock } from '../../src/effects/clock.ts';
+import { probeSandbox } from '../../src/effects/sandbox.ts';
+import { makeProject, type Project } from '../support/project.ts';
+import { checkoutState } from '../support/repo.ts';
+
+const { containment, reason } = await probeSandbox(createClock());
+
+describe.skipIf(containment === null)(`isolation: sandbox ${reason ?? ''}`, () => {
+  let home: string;
+  let project: Project;
+  let before: Record<string, string>;
+  // A sandbox has a /tmp of its own: what is to be unreachable must lie elsewhere.
+  const tmpdir = process.env['TMPDIR'];
+  beforeAll(() => {
+    process.env['TMPDIR'] = '/var/tmp';
+    home = mkdtempSync('/var/tmp/orch-home-');
+    mkdirSync(path.join(home, '.ssh'));
+    writeFileSync(path.join(home, '.ssh', 'key'), 'private\n');
+    project = makeProject({ config: { sandbox: { credential: 'MY_API_KEY' }, env: { pass: ['MY_API_KEY', 'OTHER_TOKEN'] } } });
+    before = checkoutState(project);
+  });
+  afterAll(() => {
+    if (tmpdir === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = tmpdir;
+    project.dispose();
+    rmSync(home, { recursive: true, force: true });
+  });
+
+  const manifest = (): string => project.manifest(`
+max-parallel: 2
+tasks:
+  works: { run: "echo a > a.txt && git add a.txt && git -c user.name=A -c user.email=a@b commit -qm Mine && echo b > b.txt && echo out=1 >> $ORCH_OUTPUT", expect: changes, verify: "test -f b.txt" }
+  outside: { run: "echo x > ${project.home}/stolen.txt" }
+  checkout: { run: "echo x >> ${project.path}/README.md" }
+  secrets: { run: "cat ${home}/.ssh/key" }
+  token: { run: "test -n \\"$OTHER_TOKEN\\"" }
+  credential: { run: "test \\"$MY_API_KEY\\" = let-me-in-please" }
+  config: { run: "git config core.fsmonitor 'touch ${project.home}/fsmonitor'" }
+  branch: { run: "git branch -f main HEAD~1" }
+  processes: { run: "ls -d /proc/${process.pid}" }
+`);
+  const outcomes = async (isolation: string): Promise<Record<string, string | null>> => {
+    const env = { HOME: home, MY_API_KEY: 'let-me-in-please', OTHER_TOKEN: 'another-secret', ORCH_TEST: isolation };
+    project.write({ '.orchestrator.yml': JSON.stringify({ agent: 'mine', isolation, sandbox: { credential: 'MY_API_KEY' }, env: { pass: ['MY_API_KEY', 'OTHER_TOKEN'] } }) });
+    const ended = await project.run(['run', manifest(), '--run-id', isolation], { env });
+    project.git('checkout', '-q', '--', '.orchestrator.yml', 'README.md');
+    const { tasks } = await project.status(isolation);
+    if (tasks.length === 0) throw new Error(ended.stderr);
+    return Object.fromEntries(tasks.map(({ id, outcome }) => [id, outcome]));
+  };
+
+  test('lets an agent work, and nothing else', async () => {
+    expect(await outcomes('sandbox')).toEqual({
+      works: 'completed', credential: 'completed',
+      outside: 'failed', checkout: 'failed', secrets: 'failed', token: 'failed', config: 'failed', branch: 'failed', processes: 'failed',
+    });
+    expect(existsSync(path.join(project.home, 'stolen.txt'))).toBe(false);
+    const { branch, commits, verified } = await project.task('works');
+    expect(project.git('ls-tree', '--name-only', branch).split('\n')).toEqual(expect.arrayContaining(['a.txt', 'b.txt']));
+    expect({ commits, verified }).toEqual({ commits: 2, verified: true });
+    expect({ ...checkoutState(project), 'git/index': '', 'tree/.orchestrator.yml': '', 'tree/README.md': '' }).toEqual({ ...before, 'git/index': '', 'tree/.orchestrator.yml': '', 'tree/README.md': '' });
+  });
+
+  test('the same without a sandbox: files, secrets and processes are within reach', async () => {
+    const seen = await outcomes('process');
+    expect(seen).toMatchObject({ works: 'completed', credential: 'completed', outside: 'completed', secrets: 'completed', token: 'completed' });
+    expect(existsSync(path.join(project.home, 'stolen.txt'))).toBe(true);
+  });
+});
+
+test('where it does not work it is refused, not left out (exit 3)', async () => {
+  const project = makeProject({ config: { isolation: 'sandbox' } });
+  const bin = path.join(project.home, 'bin');
+  mkdirSync(bin);
+  writeFileSync(path.join(bin, 'bwrap'), '#!/bin/sh\necho "bwrap: setting up uid map: Permission denied" >&2\nexit 1\n', { mode: 0o755 });
+  const ended = await project.run(['run', 'edit a.txt a'], { env: { PATH: `${bin}:${process.env['PATH'] ?? ''}`, HOME: os.tmpdir() } });
+  expect(ended.code).toBe(3);
+  expect(ended.stderr).toContain('isolation: sandbox does not work here');
+  project.dispose();
+});
