@@ -152,7 +152,7 @@ async function captureOnce(context: Context, live: Live, how: Capture): Promise<
 
 /** A branch without its commit breaks every fetch and every `git log --all` of the user's: it goes. */
 async function dropBroken(context: Context, { workspace }: Live): Promise<boolean> {
-  const tip = await looseBranch(context.repo.commonDir, workspace.branch);
+  const tip = looseBranch(context.repo.commonDir, workspace.branch);
   if (tip === null || (await context.refs.resolve([tip]))[0] !== null) return false;
   return (await context.refs.move([{ ref: branchRef(workspace), from: tip, to: null }])) === null;
 }
