@@ -100,16 +100,18 @@ describe('an agent that damages its worktree', () => {
   });
 
   it('moves its branch while it is collected: tried again on the new tip', async () => {
+    // A filter runs in the middle of the collection, after the branch was looked at. The user's own: it was there first.
+    const common = path.join(rig.repo.path, '.git');
+    const script = path.join(rig.repo.home, 'filter');
+    writeFiles(rig.repo.home, { filter: { executable: `#!/bin/sh\nenv -i PATH="$PATH" git --git-dir='${common}' update-ref ${BRANCH} "$(cat '${script}.late')"\ncat\n` } });
+    rig.git('config', 'filter.late.clean', script);
+    rig = await rig.restart();
+    before = checkoutState(rig.repo);
     const made = await rig.create('one');
     agentGit(made.path, 'commit', '-q', '--allow-empty', '-m', 'late');
     const late = runGit(made.path, ['rev-parse', 'HEAD']);
     runGit(made.path, ['update-ref', BRANCH, rig.head]);
-    // A filter runs in the middle of the collection, after the branch was looked at.
-    const common = path.join(rig.repo.path, '.git');
-    const script = path.join(rig.repo.home, 'filter');
-    writeFiles(rig.repo.home, { filter: { executable: `#!/bin/sh\nenv -i PATH="$PATH" git --git-dir='${common}' update-ref ${BRANCH} ${late}\ncat\n` } });
-    rig.git('config', 'filter.late.clean', script);
-    before = checkoutState(rig.repo);
+    writeFiles(rig.repo.home, { 'filter.late': late });
     writeFiles(made.path, { 'a.txt': 'a\n', '.gitattributes': 'a.txt filter=late\n' });
     const collected = await rig.collect(made);
     expect(rig.git('rev-parse', `${collected.delivery.head}^`)).toBe(late);
