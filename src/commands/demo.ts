@@ -41,5 +41,5 @@ async function showBranches(repository: string): Promise<void> {
   }
   const total = tasks.find(({ id }) => id === 'total');
   if (total?.base != null && total.head !== null) print(['', 'One of them, `orch diff total`:', '', await diffText(repo, total.base, total.head, { form: 'patch', color: outputOf(process.stdout, undefined).color })]);
-  print([`Look around: cd ${repository}, then orch status, orch logs tests, git log --oneline --all`]);
+  print(['Look around: orch status · orch logs tests · git log --oneline --all', `in ${repository}`]);
 }

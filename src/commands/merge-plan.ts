@@ -1,8 +1,8 @@
 // `orch merge --dry-run`: what would be merged, in which order, and what conflicts with what. Changes nothing.
 import type { Repository } from '../effects/effects.ts';
-import { branchTip } from '../effects/git/inspect.ts';
 import { changedPaths } from '../effects/git/merge-history.ts';
 import { conflictsAmong } from '../effects/git/merge-pairs.ts';
+import { branchTip } from '../effects/git/repository.ts';
 import { safeText } from '../lib/terminal.ts';
 import { listSome, plural } from '../lib/text.ts';
 import { deliveredBranches } from '../merging/branches.ts';

@@ -1,9 +1,8 @@
 // `orch merge [run] [task…]`: merges what a run has delivered and not merged yet, or shows what that would come to.
 import { mergeSettings } from '../config/resolve.ts';
 import type { Repository } from '../effects/effects.ts';
-import { branchTip } from '../effects/git/inspect.ts';
 import { commitsOf } from '../effects/git/merge-history.ts';
-import { openRepository } from '../effects/git/repository.ts';
+import { branchTip, openRepository } from '../effects/git/repository.ts';
 import { EXIT, OrchError } from '../errors.ts';
 import { resolveRun } from '../journal/run-list.ts';
 import { loadRun } from '../journal/store.ts';

@@ -6,8 +6,7 @@ import { adapterFor } from '../agents/adapters.ts';
 import { loadConfig, type Config } from '../config/load.ts';
 import { mergeSettings, resolveSettings } from '../config/resolve.ts';
 import type { Repository } from '../effects/effects.ts';
-import { branchTip } from '../effects/git/inspect.ts';
-import { defaultWorktreesRoot, dirtySummary, openRepository, repositoryFolder, resolveBase } from '../effects/git/repository.ts';
+import { branchTip, defaultWorktreesRoot, dirtySummary, openRepository, repositoryFolder, resolveBase } from '../effects/git/repository.ts';
 import { EXIT, OrchError } from '../errors.ts';
 import { freeRunId } from '../journal/store.ts';
 import { plural } from '../lib/text.ts';
@@ -21,9 +20,7 @@ import { listInputsOf, type PlanInputs } from '../plan/inputs.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Settings } from '../plan/settings.ts';
 import { runId } from '../plan/run-id.ts';
-import { createInputReader } from './inputs.ts';
 import type { RunArgs } from './main.ts';
-import { loadPlanText, requirePlanFile } from './plan-file.ts';
 
 export type PlanningArgs = Partial<Pick<RunArgs, 'what' | 'max-parallel' | 'timeout' | 'agent' | 'model' | 'base' | 'only' | 'skip' | 'fail-fast' | 'max-wait' | 'run-id' | 'allow-moved-base' | 'merge' | 'into'>>;
 
@@ -38,8 +35,8 @@ export interface Planned {
 /** Makes the plan. Throws OrchError: 2 for bad input, 3 for no usable repository, 4 when nothing is selected. */
 export async function requirePlan(args: PlanningArgs): Promise<Planned> {
   const cwd = process.cwd();
-  const frozen = await loadPlanText(args.what ?? []);
-  if (frozen !== null) return await requirePlanFile(frozen, { ...args, runId: args['run-id'] === undefined ? null : requireRunId(args['run-id']) });
+  const frozen = await requireFrozen(args);
+  if (frozen !== null) return frozen;
   // Git answers while the manifest is read; what is wrong with the manifest is told first.
   const opening = openRepository(cwd);
   opening.catch(() => {});
@@ -53,6 +50,7 @@ export async function requirePlan(args: PlanningArgs): Promise<Planned> {
   const { ref, sha } = await resolveBase(repo, settings.base === 'HEAD' ? null : settings.base);
   const name = args['run-id'] ?? runId(settings.name, utcParts(new Date()));
   const run = args['run-id'] === undefined ? await freeRunId(repo.commonDir, name) : requireRunId(name);
+  const { createInputReader } = await import('./inputs.ts');
   const reader = createInputReader(repo, sha, settings.passEnv);
   const lists = listInputsOf(manifest.tasks, manifest.source, MAX_ITEMS_TEXT);
   const inputs: PlanInputs = { tree: lists.needsTree ? [...(await reader.tree()).keys()] : null, texts: await reader.read(lists.requests) };
@@ -72,6 +70,15 @@ export async function requirePlan(args: PlanningArgs): Promise<Planned> {
   }
   if (!built.ok) throw badInput(built.diagnostics);
   return { repo, plan: built.plan, manifestText: text, warnings: [...built.warnings, ...(await warning)] };
+}
+
+/** A plan that was made before; null = the words name something else. */
+async function requireFrozen(args: PlanningArgs): Promise<Planned | null> {
+  const words = args.what ?? [];
+  if (!words.some((word) => /\.json$/i.test(word))) return null;
+  const { loadPlanText, requirePlanFile } = await import('./plan-file.ts');
+  const text = await loadPlanText(words);
+  return text === null ? null : await requirePlanFile(text, { ...args, runId: args['run-id'] === undefined ? null : requireRunId(args['run-id']) });
 }
 
 /** Shown with every plan: what a person might believe to be part of the base, and is not. */

@@ -16,6 +16,7 @@ import { createWorkspaces } from '../effects/workspaces.ts';
 import type { Clock, Processes, Repository, Workspaces } from '../effects/effects.ts';
 import { acquire, type RunLock } from '../journal/lock.ts';
 import { Journal } from '../journal/journal.ts';
+import { listRuns } from '../journal/run-list.ts';
 import { createRun, loadRun, planHash, type LoadedRun } from '../journal/store.ts';
 import { runPaths, type RunPaths } from '../journal/run-paths.ts';
 import { crashPoint } from '../lib/crash-point.ts';
@@ -160,7 +161,10 @@ interface Parts {
 function phaseContext({ repo, plan, paths, clock, processes, workspaces, listener, isolation }: Parts): PhaseContext {
   return {
     plan, repo, clock, processes, workspaces, files: createFiles(),
-    integrity: createIntegrity({ repo, run: plan.run, linksOf: async ({ workspace }) => await workspaces.links(workspace) }),
+    integrity: createIntegrity({
+      repo, run: plan.run, linksOf: async ({ workspace }) => await workspaces.links(workspace),
+      isOnlyRun: async () => (await listRuns(repo.commonDir)).every(({ run, holder }) => run === plan.run || holder === null),
+    }),
     runDir: paths.dir,
     adapterOf: (agent) => adapterFor(plan.agents[agent]?.adapter ?? agent),
     attemptPaths: (task, attempt) => {

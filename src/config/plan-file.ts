@@ -1,7 +1,7 @@
 // TEXT → PLAN: a plan that `orch plan -o` wrote, believed only as far as it was checked. Pure. What else stands in the
 // file (`waves`, `estimate`, … of `orch plan --json`) is left out.
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { cyclesOf, stagesOf } from '../lib/graph.ts';
 import { foldId, isId } from '../lib/slug.ts';
 import { isObject } from '../lib/json.ts';

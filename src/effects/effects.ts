@@ -175,7 +175,9 @@ export type Finding =
   | { readonly kind: 'worktree-lost'; readonly message: string }
   | { readonly kind: 'rewrote-history' }
   | { readonly kind: 'nested-repository'; readonly path: string }
-  | { readonly kind: 'stashed' };
+  | { readonly kind: 'stashed' }
+  /** Its branch pointed to a commit that the repository does not have (any more). */
+  | { readonly kind: 'objects-lost' };
 /** How a workspace is to be found. */
 export interface RecoverRequest {
   /** The commit that its branch and its files are to be at. */

@@ -71,6 +71,8 @@ export function notesOf(findings: readonly Finding[]): string[] {
         return [`${finding.path} was a repository of its own: its files were taken, its history was not`];
       case 'stashed':
         return ['left a stash: it is saved on a rescue ref'];
+      case 'objects-lost':
+        return ['its branch pointed to a commit that the repository does not have: what was in the files is saved, its commits are lost'];
       case 'left-branch':
       case 'unmerged':
       case 'worktree-lost':

@@ -5,10 +5,10 @@ import path from 'node:path';
 import { CLI, env, makeRepository, median, round, scratch, writeManifest } from './measure.mjs';
 
 function milliseconds(args, options = {}) {
-  const since = process.hrtime.bigint();
+  const since = performance.now();
   const { status, stderr } = spawnSync(process.execPath, args, { env, encoding: 'utf8', stdio: ['ignore', 'ignore', 'pipe'], ...options });
   if (status !== 0) throw new Error(`node ${args.join(' ')}: exit ${status}\n${stderr}`);
-  return Number(process.hrtime.bigint() - since) / 1e6;
+  return performance.now() - since;
 }
 
 export function startUp({ isQuick }) {

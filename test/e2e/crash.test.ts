@@ -94,14 +94,21 @@ describe.concurrent('killed at', () => {
       expect(paid.first).toBe(1);
       expect(paid.both).toBe(1);
       expect(paid.again).toBeGreaterThanOrEqual(2);
-      // Nothing is left to do.
-      const idle = await project.run(['resume', run]);
-      expect(idle.code, idle.stderr).toBe(1);
-      expect(await arrived(project, run)).toEqual(wanted);
     } finally {
       project.dispose();
     }
   });
+});
+
+test('a run that has arrived is resumed to the same end, and nothing is done', async () => {
+  const project = makeProject();
+  await project.run(['run', project.manifest(MANIFEST), '--run-id', 'walk']);
+  const before = await arrived(project, 'walk');
+  const again = await project.run(['resume', 'walk']);
+  expect(again.code, again.stderr).toBe(1);
+  expect(await arrived(project, 'walk')).toEqual(before);
+  expect(endedWell(project, 'walk')).toEqual({ first: 1, again: 2, both: 1 });
+  project.dispose();
 });
 
 test('each step of the list stands at one place in the source, and no other is named', () => {

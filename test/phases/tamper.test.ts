@@ -35,6 +35,7 @@ describe('one agent at work', () => {
     ['the .git file', 'rm .git', /\.git: put back/],
     ['a repository in place of .git', 'rm .git; git init -q .; git config core.fsmonitor "touch $EVIL; false"', /\.git: put back/],
     ['the branch of the checkout', 'git update-ref refs/heads/main "$(git commit-tree HEAD^{tree} -m evil)"', /moved refs\/heads\/main: put back/],
+    ['the branch of the checkout, set back to where it was before', 'git update-ref refs/heads/main HEAD~1', /moved refs\/heads\/main: put back/],
     ['the deletion of that branch', 'git update-ref -d refs/heads/main', /deleted refs\/heads\/main: put back/],
     ['no more than its own environment', 'env -i PATH="$PATH" git config core.pager "touch $EVIL"', /core\.pager/],
   ])('%s: put back, and the attempt has failed', async (_, command, message) => {
@@ -69,7 +70,7 @@ describe('one agent at work', () => {
 
   test('a rewritten file with the same content, a tracking branch, a branch of its own: no tampering', async () => {
     project.git('config', 'core.hooksPath', '.husky');
-    const ended = await project.run(['run', project.manifest(`tasks:\n  fine: ${run('git config core.hooksPath .husky; git config branch.x.remote origin; git branch mine; echo a > a.txt')}\n`)]);
+    const ended = await project.run(['run', project.manifest(`tasks:\n  fine: ${run('git config core.hooksPath .husky; git config branch.x.remote origin; git commit -qm mine --allow-empty; git branch mine; echo a > a.txt')}\n`)]);
     expect(ended.code, ended.stderr).toBe(0);
     expect(ended.stderr).toContain('refs/heads/mine');
     expect(project.git('config', 'branch.x.remote')).toBe('origin');

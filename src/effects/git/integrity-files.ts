@@ -23,8 +23,9 @@ export interface FileChange {
   readonly after: FileState | null;
 }
 
-const FILES = ['config', 'config.worktree', path.join('objects', 'info', 'alternates')];
-const FOLDERS = ['hooks', 'info'];
+// Not all of `info`: collections rewrite what lies there for servers.
+const FILES = ['config', 'config.worktree', ...['attributes', 'exclude', 'grafts', 'sparse-checkout'].map((name) => path.join('info', name)), path.join('objects', 'info', 'alternates')];
+const FOLDERS = ['hooks'];
 const MAX_BYTES = 1024 * 1024;
 const MAX_FILES = 2000;
 

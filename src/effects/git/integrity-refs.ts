@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import type { Sha } from '../../plan/plan.ts';
 import type { Repository } from '../effects.ts';
 import { gitEnvironment } from './environment.ts';
@@ -29,7 +30,11 @@ const WATCHED = ['refs/heads', 'refs/tags', 'refs/orch/rescue'];
 export function createRefLook(repo: Repository): () => Promise<RefStates> {
   if (existsSync(path.join(repo.commonDir, 'reftable'))) return async () => await askForRefs(repo);
   const read = createRefReader(repo.commonDir, WATCHED);
-  return () => Promise.resolve(read());
+  return async () => {
+    // In a turn of the event loop of its own: many agents may end at once.
+    await setImmediate();
+    return read();
+  };
 }
 
 async function askForRefs(repo: Repository): Promise<RefStates> {
@@ -41,13 +46,16 @@ async function askForRefs(repo: Repository): Promise<RefStates> {
   }));
 }
 
-/** What differs; `settled` are branches of tasks that have ended, with the commits that they must be at. */
-export async function refChanges(repo: Repository, before: RefStates, { after, settled }: { after: RefStates; settled: RefStates }): Promise<RefChange[]> {
+/**
+ * What differs; `settled` are branches of tasks that have ended, with the commits that they must be at. `since` is when
+ * `before` was seen, in milliseconds since the Unix epoch.
+ */
+export async function refChanges(repo: Repository, before: RefStates, { after, settled, since }: { after: RefStates; settled: RefStates; since: number }): Promise<RefChange[]> {
   const changes: RefChange[] = [];
   for (const [ref, sha] of settled) {
     const now = after.get(ref) ?? null;
     if (now === sha) continue;
-    const owner = now !== null && (await checkouts(repo)).some(({ log }) => isLogged(log, now)) ? 'theirs' : 'ours';
+    const owner = now !== null && (await checkouts(repo)).some(({ log }) => isLogged(log, now, since)) ? 'theirs' : 'ours';
     changes.push(await changeOf(repo, ref, { before: sha, after: now, owner }));
   }
   for (const ref of new Set([...before.keys(), ...after.keys()])) {
@@ -56,7 +64,10 @@ export async function refChanges(repo: Repository, before: RefStates, { after, s
     // New ones are orch's own doing; one that is there is never moved by anybody.
     if (ref.startsWith('refs/orch/rescue/') && old !== null) changes.push(await changeOf(repo, ref, { before: old, after: now, owner: 'ours' }));
     if (/^refs\/(heads|tags)\/(?!orch\/)/.test(ref)) {
-      const owner = old !== null && (await isUnderCheckout(repo, ref, now)) ? 'checkout' : 'theirs';
+      const logs = await checkouts(repo);
+      // The user, at work in a checkout.
+      if (now !== null && logs.some(({ log }) => isLogged(log, now, since))) continue;
+      const owner = old !== null && logs.some(({ head, log }) => head === `ref: ${ref}` && log !== null) ? 'checkout' : 'theirs';
       changes.push(await changeOf(repo, ref, { before: old, after: now, owner }));
     }
   }
@@ -69,15 +80,15 @@ async function changeOf(repo: Repository, ref: string, rest: Pick<RefChange, 'be
 }
 
 /**
- * Whether a person's checkout is on this branch and was not the one that moved it: whoever commits, merges or resets in a
- * checkout leaves a line in the log of its HEAD. Where no such log is kept, nothing can be told.
+ * Whether a checkout has gone to this commit since then: whoever commits, merges, switches or resets in one leaves a line in
+ * the log of its HEAD. Where no such log is kept, nothing can be told.
  */
-async function isUnderCheckout(repo: Repository, ref: string, now: Sha | null): Promise<boolean> {
-  return (await checkouts(repo)).some(({ head, log }) => head === `ref: ${ref}` && log !== null && (now === null || !isLogged(log, now)));
-}
-
-function isLogged(log: string | null, commit: Sha): boolean {
-  return log?.includes(` ${commit} `) === true;
+function isLogged(log: string | null, commit: Sha, since: number): boolean {
+  return (log ?? '').split('\n').some((line) => {
+    const [, to, seconds] = /^[0-9a-f]+ ([0-9a-f]+) [^\t]*> (\d+) [-+]\d+/.exec(line) ?? [];
+    // The log knows whole seconds.
+    return to === commit && (Number(seconds) + 1) * 1000 >= since;
+  });
 }
 
 /** The working trees that orch did not make: where they are, and where they have been lately. */

@@ -35,14 +35,15 @@ const ORDINARY = /^branch\./;
 /** What an agent without an identity sets: it must not become the user's, and is no attack. */
 const IDENTITY = /^user\.(name|email)$/;
 
-/** The watch over one run in one repository. */
-export function createIntegrity(init: { repo: Repository; run: RunId; linksOf: (watched: Watched) => Promise<ReadonlyMap<string, string | null>> }): Integrity {
+/** The watch over one run in one repository; `isOnlyRun` = no other run of it is under way now. */
+export function createIntegrity(init: { repo: Repository; run: RunId; linksOf: (watched: Watched) => Promise<ReadonlyMap<string, string | null>>; isOnlyRun: () => Promise<boolean> }): Integrity {
   const { repo, run } = init;
   const refs = createRefs(repo, { message: 'orch: put back' });
   const lookAtRefs = createRefLook(repo);
   const present = new Map<string, Present>();
   let files: FileStates = new Map();
   let known: RefStates = new Map();
+  let knownAt = 0;
   let turn: Promise<unknown> = Promise.resolve();
   let count = 0;
 
@@ -53,7 +54,7 @@ export function createIntegrity(init: { repo: Repository; run: RunId; linksOf: (
   };
   const accuse = async (deed: Deed): Promise<void> => {
     const agents = [...present.values()].filter(({ watched }) => watched.kind === 'agent');
-    const isAlone = agents.length === 1 && present.size === 1;
+    const isAlone = agents.length === 1 && present.size === 1 && (await init.isOnlyRun());
     const traced = isAlone ? [] : await Promise.all(agents.map(async ({ watched }) => (watched.trace === null ? 0 : evidence(await loadTrace(watched.trace), deed))));
     const most = Math.max(0, ...traced);
     const shown = agents.filter((_, i) => most > 0 && traced[i] === most);
@@ -82,8 +83,10 @@ export function createIntegrity(init: { repo: Repository; run: RunId; linksOf: (
     }
   };
   const checkRefs = async (settled: RefStates): Promise<void> => {
+    const now = Date.now();
     const after = await lookAtRefs();
-    const changes = await refChanges(repo, known, { after, settled });
+    const changes = await refChanges(repo, known, { after, settled, since: knownAt });
+    knownAt = now;
     const next = new Map(after);
     for (const change of changes) {
       const isRestored = change.owner === 'theirs' ? false : await putBack(change);
@@ -110,8 +113,10 @@ export function createIntegrity(init: { repo: Repository; run: RunId; linksOf: (
   return {
     enter: async (watched) => await inTurn(async () => {
       // What changed while nobody was at work is the user's.
-      if (present.size === 0) [files, known] = [lookAtFiles(repo.commonDir, files), await lookAtRefs()];
-      else await checkFiles();
+      if (present.size === 0) {
+        knownAt = Date.now();
+        [files, known] = [lookAtFiles(repo.commonDir, files), await lookAtRefs()];
+      } else await checkFiles();
       present.set(keyOf(watched), { watched, links: await init.linksOf(watched), done: [], notes: [] });
     }),
     leave: async (watched, settled) => await inTurn(async (): Promise<Tampering> => {

@@ -17,12 +17,15 @@ export function createRefReader(commonDir: string, prefixes: readonly string[]):
   let packed: { readonly text: string | null; readonly refs: ReadonlyMap<string, Sha> } = { text: null, refs: new Map() };
   return () => {
     const now = new Map<string, Read>();
+    // Loose files first: git packs a reference before it deletes its file, so one that is gone here is found there.
+    const loose = prefixes.flatMap((prefix) => filesBelow(commonDir, prefix)).flatMap((ref) => {
+      const value = readAgain(ref);
+      return value === null ? [] : [[ref, value.trim()] as const];
+    });
     const text = readAgain('packed-refs');
     if (text !== packed.text) packed = { text, refs: packedRefs(text ?? '', prefixes) };
-    const found = new Map<string, string>(packed.refs);
-    for (const prefix of prefixes) for (const ref of filesBelow(commonDir, prefix)) found.set(ref, (readAgain(ref) ?? '').trim());
     earlier = now;
-    return resolved(found);
+    return resolved(new Map([...packed.refs, ...loose]));
 
     function readAgain(file: string): string | null {
       const at = path.join(commonDir, file);

@@ -40,11 +40,14 @@ function commandsIn(text: string): TracedCommand[] {
 // A file's times come from a clock of the kernel that ticks every few milliseconds, and so lies behind.
 const CLOCK_LAG_MS = 12;
 
-/** How much speaks for these commands having done something: 2 = one of them names it, 1 = one ran at that instant, 0 = nothing. */
+// That some command ran at that instant says nothing: agents ask git for its status all the time.
+const WRITERS = /^(config|remote|branch|push|submodule|sparse-checkout|init|clone|lfs|fetch|pull|maintenance|update-ref|reset|tag|symbolic-ref|checkout|switch|commit|merge|rebase)$/;
+
+/** How much speaks for these commands having done something: 2 = one of them names it, 1 = one that writes such things ran at that instant, 0 = nothing. */
 export function evidence(commands: readonly TracedCommand[], of: { readonly at: number | null; readonly names: readonly string[] }): 0 | 1 | 2 {
   const { at } = of;
   const names = of.names.map((name) => name.toLowerCase());
   const isNamed = (word: string): boolean => names.some((name) => word === name || word === `refs/heads/${name}` || word.endsWith(`:${name}`) || word.startsWith(`${name}=`));
   if (commands.some(({ argv }) => argv.slice(1).some((word) => isNamed(word.toLowerCase())))) return 2;
-  return at !== null && commands.some(({ from, to }) => from - CLOCK_LAG_MS <= at && at <= to + 2) ? 1 : 0;
+  return at !== null && commands.some(({ argv, from, to }) => argv.some((word) => WRITERS.test(word)) && from - CLOCK_LAG_MS <= at && at <= to + 2) ? 1 : 0;
 }

@@ -88,7 +88,7 @@ export async function checkOut(context: Context, template: Template, to: { tree:
   const small = await template.small();
   if (small !== null) {
     try {
-      writeSmall(small, to);
+      await context.turn(() => writeSmall(small, to));
       return;
     } catch {
       // A file system that folds names, or is full: git says it better.

@@ -13,7 +13,7 @@ import { type AgentState, agentState, lastHead, looseBranch, mergeHeads, stampOf
 import { copyIndex } from './checkout.ts';
 import type { Context } from './context.ts';
 import { deliveryOf } from './delivery.ts';
-import { branchRef, type Live, readable } from './live.ts';
+import { branchRef, type Known, type Live, readable } from './live.ts';
 import { holdsUnsavedWork } from './nested.ts';
 import { kindAt } from './place.ts';
 import { isPristine } from './pristine.ts';
@@ -33,28 +33,40 @@ export interface Captured {
 
 /** Saves everything. Throws when it cannot; then nothing was moved and it can be tried again. */
 export async function capture(context: Context, live: Live, how: Capture): Promise<Captured> {
-  const state = agentState(live.admin);
-  if (live.known !== null && (await isUnchanged(context, live, state))) return { collected: live.known.collected, keep: null };
+  if (live.known !== null && (await isUnchanged(context, live, live.known))) return { collected: live.known.collected, keep: null };
   let refusal = '';
   for (let round = 0; round < 3; round++) {
     const captured = await captureOnce(context, live, how);
     if (typeof captured !== 'string') return captured;
     refusal = captured;
+    await removeStaleLocks(context, live);
   }
   throw new Error(`${branchRef(live.workspace)} could not be moved: ${refusal}`);
 }
 
+/** Locks of a git that was killed, on what is this attempt's alone: its processes are gone, so nobody holds them. */
+async function removeStaleLocks(context: Context, { admin, workspace }: Live): Promise<void> {
+  const held = [path.join(context.repo.commonDir, branchRef(workspace)), path.join(admin, 'HEAD'), path.join(admin, 'index')];
+  await Promise.all(held.map(async (file) => await rm(`${file}.lock`, { force: true })));
+}
+
 /** At most one git process: nothing differs from the state that was checked last. */
-async function isUnchanged(context: Context, live: Live, state: AgentState): Promise<boolean> {
-  const { workspace, place, known } = live;
-  if (known === null || state.operation !== null || state.indexStamp !== known.indexStamp || state.head !== branchRef(workspace)) return false;
-  const { commonDir } = context.repo;
-  if (looseBranch(commonDir, workspace.branch) !== known.head || realKindAt(place.path) !== 'folder') return false;
-  if (textOf(path.join(place.path, '.git')) !== `gitdir: ${live.admin}\n` || stashesOf(commonDir, workspace.branch).some((sha) => !live.stashes.has(sha))) return false;
-  for (const folder of known.submodules) if (kindAt(path.join(place.path, readable(folder), '.git')) !== 'missing') return false;
-  if (isPristine({ tree: place.path, index: place.index, objectFormat: context.repo.objectFormat, carried: live.carried, sealNs: known.sealNs })) return true;
-  const changes = await changesSince(context, { tree: place.path, index: place.index });
+async function isUnchanged(context: Context, live: Live, known: Known): Promise<boolean> {
+  const isSame = await context.turn(() => isSameAtAGlance(context, live, known));
+  if (isSame !== null) return isSame;
+  const changes = await changesSince(context, { tree: live.place.path, index: live.place.index });
   return changes.every((change) => change.tag === '?' && live.carried.has(change.path));
+}
+
+/** null = the files have to be looked at by git. */
+function isSameAtAGlance(context: Context, { workspace, place, admin, carried, stashes }: Live, known: Known): boolean | null {
+  const { commonDir, objectFormat } = context.repo;
+  const state = agentState(admin);
+  if (state.operation !== null || state.indexStamp !== known.indexStamp || state.head !== branchRef(workspace)) return false;
+  if (looseBranch(commonDir, workspace.branch) !== known.head || realKindAt(place.path) !== 'folder') return false;
+  if (textOf(path.join(place.path, '.git')) !== `gitdir: ${admin}\n` || stashesOf(commonDir, workspace.branch).some((sha) => !stashes.has(sha))) return false;
+  if (known.submodules.some((folder) => kindAt(path.join(place.path, readable(folder), '.git')) !== 'missing')) return false;
+  return isPristine({ tree: place.path, index: place.index, objectFormat, carried, sealNs: known.sealNs }) ? true : null;
 }
 
 /** `folder` only when no part of the path has become a symbolic link: what is saved must be the worktree's. */
@@ -99,6 +111,7 @@ async function captureOnce(context: Context, live: Live, how: Capture): Promise<
   const where = await standing(context, live);
   const stashes = await saveStashes(context, live);
   const findings: Finding[] = stashes.length > 0 ? [{ kind: 'stashed' }] : [];
+  if (where.branch === null && (await dropBroken(context, live))) findings.push({ kind: 'objects-lost' });
   if (!where.isOnBranch) findings.push({ kind: 'left-branch', head: where.state.head ?? 'nowhere' });
   const kind = realKindAt(live.place.path);
   if (kind !== 'folder') return captureLost(context, live, { where, findings, kind });
@@ -135,6 +148,13 @@ async function captureOnce(context: Context, live: Live, how: Capture): Promise<
   } finally {
     await rm(index, { force: true });
   }
+}
+
+/** A branch without its commit breaks every fetch and every `git log --all` of the user's: it goes. */
+async function dropBroken(context: Context, { workspace }: Live): Promise<boolean> {
+  const tip = looseBranch(context.repo.commonDir, workspace.branch);
+  if (tip === null || (await context.refs.resolve([tip]))[0] !== null) return false;
+  return (await context.refs.move([{ ref: branchRef(workspace), from: tip, to: null }])) === null;
 }
 
 /** What the agent tracks; null = exactly what our own index has. */

@@ -3,6 +3,7 @@
 import os from 'node:os';
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import type { RunId } from '../../plan/plan.ts';
 import type { Repository } from '../effects.ts';
@@ -31,6 +32,8 @@ export interface Context {
   readonly refs: Refs;
   /** Bounds work that is heavy on the disk to the number of cores. */
   readonly heavy: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Runs a piece of synchronous work in a turn of the event loop of its own: many in a row would make everybody wait. */
+  readonly turn: <T>(work: () => T) => Promise<T>;
   /** Deletes the scratch folder; it is made again when needed. */
   clear(): Promise<void>;
   /** Runs git on the repository's objects with a git folder of our own: never the user's HEAD or index, never an agent's. */
@@ -76,6 +79,7 @@ export async function openContext(init: { repo: Repository; root: string; hasOwn
     scratch,
     refs: createRefs(init.repo, { env: mark }),
     heavy: pLimit(os.availableParallelism()),
+    turn: createTurns(),
     git: async (args, call = {}) => await gitRaw(args, await prepare(call)),
     mustGit,
     async commit(tree, parents, message, date) {
@@ -87,6 +91,14 @@ export async function openContext(init: { repo: Repository; root: string; hasOwn
       return out.toString().trim();
     },
   };
+}
+
+function createTurns(): <T>(work: () => T) => Promise<T> {
+  const oneByOne = pLimit(1);
+  return (work) => oneByOne(async () => {
+    await setImmediate();
+    return work();
+  });
 }
 
 async function identityOrOurs(env: Record<string, string>, cwd: string): Promise<Record<string, string>> {

@@ -72,7 +72,7 @@ export async function make(maker: Maker, making: Making): Promise<Extract<Create
     path: place.path, start, admin: place.admin, carried: [], stashes,
   };
   // Before the branch: one that exists without a record is a person's.
-  saveRecord(place, record);
+  await context.turn(() => saveRecord(place, record));
   crashPoint('record-saved');
   try {
     await ensureBranch(context, request, { start: head, path: place.path });
@@ -102,11 +102,13 @@ async function fill(maker: Maker, filling: Filling): Promise<{ admin: string; ca
   const { place, request, template, record } = filling;
   const { context, isPlain } = maker;
   try {
-    mkdirSync(place.halfMade, { recursive: true });
-    // From here on the folder, once it exists, is known to be ours.
-    writeAdmin(place.halfMade, place, request.branch);
-    crashPoint('admin-begun');
-    makeFolder(isPlain ? place.path : path.dirname(place.path), !isPlain);
+    await context.turn(() => {
+      mkdirSync(place.halfMade, { recursive: true });
+      // From here on the folder, once it exists, is known to be ours.
+      writeAdmin(place.halfMade, place, request.branch);
+      crashPoint('admin-begun');
+      makeFolder(isPlain ? place.path : path.dirname(place.path), !isPlain);
+    });
     const admin = isPlain ? place.admin : await addWorktree(context, place, request.branch);
     if (realpathSync(place.path) !== place.path) throw new InTheWay(`${place.path} is reached through a symbolic link`);
     await checkOut(context, template, { tree: place.path, index: place.index });
