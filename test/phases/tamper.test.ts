@@ -9,7 +9,10 @@ import { checkoutState } from '../support/repo.ts';
 
 let project: Project;
 beforeEach(() => {
+  // The user's history is older than the run: logs of checkouts count in seconds, and this project is made in less than one.
+  process.env['GIT_COMMITTER_DATE'] = '2026-01-01T00:00:00Z';
   project = makeProject();
+  delete process.env['GIT_COMMITTER_DATE'];
   mkdirSync(at(''), { recursive: true });
 });
 afterEach(() => { project.dispose(); });
