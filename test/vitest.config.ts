@@ -10,8 +10,8 @@ export default defineConfig({
     pool: 'forks',
     // Most tests wait for processes: a worker for each core, not one fewer.
     maxWorkers: Math.max(2, os.availableParallelism()),
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     reporters: ['default'],
   },
 });

@@ -56,7 +56,7 @@ ${Array.from({ length: DIRS }, (_, i) => `  ${idOf(i)}: { run: ${minify(`dir-${i
 `);
   ended = await project.run(['run', manifest]);
   status = await project.status();
-}, 240_000);
+}, 480_000);
 afterAll(() => { project.dispose(); });
 
 test('the input is what it claims to be', () => {
