@@ -13,7 +13,7 @@ import { checkoutState } from '../support/repo.ts';
 const FAULTS: Readonly<Record<number, readonly (readonly [file: string, title: string])[] | { readonly reason: string }>> = {
   1: [['e2e/crash.test.ts', '%s, time %i']], // recorded, journal-written
   2: [['e2e/crash.test.ts', '%s, time %i']], // attempt-begun
-  3: [['e2e/soak.test.ts', 'a minute of kills at random moments'], ['e2e/signals.test.ts', 'kill -9 of orch: the next start stops the orphan']],
+  3: [['e2e/soak.test.ts', 'kills at random moments'], ['e2e/signals.test.ts', 'kill -9 of orch: the next start stops the orphan']],
   4: [['e2e/crash.test.ts', '%s, time %i'], ['phases/reconcile.test.ts', 'a worktree removed by hand after a crash at %s']], // end-saved … result-saved
   5: [['e2e/crash.test.ts', '%s, time %i']], // tree-written, work-saved, old-work-saved
   6: [['e2e/crash.test.ts', '%s, time %i'], ['phases/reconcile.test.ts', 'what a person, or half a verification, left']],
@@ -21,7 +21,7 @@ const FAULTS: Readonly<Record<number, readonly (readonly [file: string, title: s
   8: { reason: 'as 7: the landing, and what is recorded of it, have their own tests' },
   9: [['e2e/crash.test.ts', '%s, time %i']], // left-saved, files-discarded, worktree-removed
   10: [['phases/workspaces-create.test.ts', 'of a git worktree add that was killed are replaced']],
-  11: [['e2e/signals.test.ts', 'kill -9 of orch: the next start stops the orphan'], ['e2e/soak.test.ts', 'a minute of kills']],
+  11: [['e2e/signals.test.ts', 'kill -9 of orch: the next start stops the orphan'], ['e2e/soak.test.ts', 'kills at random moments']],
   12: [['phases/tiers-crash.test.ts', 'and of the wrapper leaves nothing, or what the next start finds']],
   13: [['e2e/faults-signals.test.ts', 'a terminal that is closed: the agent is stopped'], ['e2e/signals.test.ts', '%s stops gently, saves the work']],
   14: [['e2e/signals.test.ts', '%s stops gently, saves the work'], ['e2e/signals.test.ts', 'a second Ctrl-C kills what is deaf'], ['unit/run/interrupt.test.ts', 'once stops, twice kills, three times leaves']],
