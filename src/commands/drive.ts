@@ -10,10 +10,10 @@ import type { Listener, SessionEnd, SessionOptions } from './session.ts';
 import { note } from './terminal.ts';
 
 /** Starts a session with what it needs of us, and waits for its end. */
-export async function drive(
-  start: (hooks: Pick<SessionOptions, 'listener' | 'onStart' | 'onNotice'>) => Promise<SessionEnd>,
+export async function drive<End extends SessionEnd | null>(
+  start: (hooks: Pick<SessionOptions, 'listener' | 'onStart' | 'onNotice'>) => Promise<End>,
   reporting: (plan: Plan) => Hub,
-): Promise<SessionEnd> {
+): Promise<End> {
   outliveReaders();
   let hub: Hub | null = null;
   // Before the first agent, so that no signal finds the default handler.

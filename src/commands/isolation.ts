@@ -2,18 +2,17 @@
 import { realpathSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import type { Clock, Repository } from '../effects/effects.ts';
+import type { Clock, Repository, Sandbox, Workspace } from '../effects/effects.ts';
 import type { Containment } from '../effects/processes/containment.ts';
 import { probeSandbox, sandboxFor, type Credential } from '../effects/sandbox.ts';
 import { releaseGit } from '../effects/sandbox-git.ts';
 import { EXIT, OrchError } from '../errors.ts';
-import type { PhaseContext } from '../phases/context.ts';
 import type { Plan } from '../plan/plan.ts';
 
 export interface IsolationParts {
   /** null = no sandbox. */
   readonly containment: Containment | null;
-  readonly sandboxOf: PhaseContext['sandboxOf'];
+  readonly sandboxOf: (workspace: Pick<Workspace, 'path' | 'branch'>, files: { readonly dir: string }) => Sandbox | null;
   /** Takes back what sandboxes needed in the repository. */
   release(): void;
 }

@@ -53,6 +53,8 @@ export async function main(argv: readonly string[]): Promise<number> {
       .option('dry-run', { type: 'boolean', describe: 'Only show' })
       .option('force', { type: 'boolean', describe: 'Also what was not merged; its commits stay on refs/orch/rescue' }),
       run(async (args) => await (await import('./clean.ts')).cleanCommand(args)))
+    .command('merge [run] [task..]', 'Merge what a run has delivered and not merged yet', mergeOptions,
+      run(async (args) => await (await import('./merge.ts')).mergeCommand(args)))
     .command('runs', 'Every run of this repository', (y) => y.option('json', { type: 'boolean' }),
       run(async (args) => await (await import('./runs.ts')).runsCommand(args)))
     .command('report [run]', 'A run as a page to review, Markdown, JUnit or JSON', (y) => y
@@ -85,6 +87,8 @@ const planning = <T>(y: Argv<T>) => y
   .option('skip', { type: 'string', array: true, describe: 'Not the tasks whose id matches this glob, nor what needs them' })
   .option('fail-fast', { type: 'boolean', describe: 'Start nothing more after the first failure' })
   .option('max-wait', { type: 'string', describe: 'How long to wait for a provider’s limit before stopping with exit 75' })
+  .option('merge', { type: 'boolean', describe: 'Merge what completes, once all tasks have settled; --no-merge: leave it on its branches' })
+  .option('into', { type: 'string', describe: 'Branch to merge into; default the branch that the base names' })
   .option('allow-moved-base', { type: 'boolean', describe: 'Run a plan file although its base has moved since' })
   .option('run-id', { type: 'string', describe: 'The id of the run; default <name>-<date>-<time>' });
 
@@ -105,10 +109,20 @@ const resumeOptions = (y: Argv) => reporting(y)
   .option('failed', { type: 'boolean', describe: 'Also retry what failed' })
   .option('force', { type: 'boolean', describe: 'Take over a run that another machine holds' });
 
+const mergeOptions = (y: Argv) => reporting(y)
+  .positional('run', { type: 'string', describe: 'A run, or a unique beginning of one; default the newest' })
+  .positional('task', { type: 'string', array: true, describe: 'Only these, and what they contain; default all' })
+  .option('dry-run', { type: 'boolean', describe: 'Show the order and what conflicts with what, and stop' })
+  .option('into', { type: 'string', describe: 'Branch to merge into; default the one that the plan names' })
+  .option('strategy', { type: 'string', describe: 'merge, squash or rebase; default what the plan says, or merge' })
+  .option('verify', { type: 'string', array: true, describe: 'A command that must succeed on the merged tree; none = no command' });
+
 type Parsed<T> = (T extends (y: Argv) => Argv<infer U> ? U : never) & { readonly color?: boolean | undefined };
 /** What yargs makes of `orch run …`. */
 export type RunArgs = Parsed<typeof runOptions>;
 /** What yargs makes of `orch plan …`. */
 export type PlanArgs = Parsed<typeof planOptions>;
+/** What yargs makes of `orch merge …`. */
+export type MergeArgs = Parsed<typeof mergeOptions>;
 /** What yargs makes of `orch resume …`. */
 export type ResumeArgs = Parsed<typeof resumeOptions>;

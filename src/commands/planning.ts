@@ -4,14 +4,13 @@ import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { adapterFor } from '../agents/adapters.ts';
 import { loadConfig, type Config } from '../config/load.ts';
-import { resolveSettings } from '../config/resolve.ts';
+import { mergeSettings, resolveSettings } from '../config/resolve.ts';
 import type { Repository } from '../effects/effects.ts';
-import { branchTip } from '../effects/git/inspect.ts';
-import { defaultWorktreesRoot, dirtySummary, openRepository, repositoryFolder, resolveBase } from '../effects/git/repository.ts';
+import { branchTip, defaultWorktreesRoot, dirtySummary, openRepository, repositoryFolder, resolveBase } from '../effects/git/repository.ts';
 import { EXIT, OrchError } from '../errors.ts';
 import { freeRunId } from '../journal/store.ts';
 import { plural } from '../lib/text.ts';
-import { formatDiagnostics, type Diagnostic } from '../manifest/diagnostic.ts';
+import { formatDiagnostics, problem, type Diagnostic, type Place } from '../manifest/diagnostic.ts';
 import { MAX_BYTES } from '../manifest/document.ts';
 import { parseManifest, type Manifest } from '../manifest/parse.ts';
 import { manifestOfPrompts } from '../manifest/prompts.ts';
@@ -19,12 +18,11 @@ import { MAX_ITEMS_TEXT } from '../manifest/limits.ts';
 import { buildPlan, contextInputsOf, promptFilesOf } from '../plan/build.ts';
 import { listInputsOf, type PlanInputs } from '../plan/inputs.ts';
 import type { Plan } from '../plan/plan.ts';
+import type { Settings } from '../plan/settings.ts';
 import { runId } from '../plan/run-id.ts';
-import { createInputReader } from './inputs.ts';
 import type { RunArgs } from './main.ts';
-import { loadPlanText, requirePlanFile } from './plan-file.ts';
 
-export type PlanningArgs = Partial<Pick<RunArgs, 'what' | 'max-parallel' | 'timeout' | 'agent' | 'model' | 'base' | 'only' | 'skip' | 'fail-fast' | 'max-wait' | 'run-id' | 'allow-moved-base'>>;
+export type PlanningArgs = Partial<Pick<RunArgs, 'what' | 'max-parallel' | 'timeout' | 'agent' | 'model' | 'base' | 'only' | 'skip' | 'fail-fast' | 'max-wait' | 'run-id' | 'allow-moved-base' | 'merge' | 'into'>>;
 
 export interface Planned {
   readonly repo: Repository;
@@ -37,8 +35,8 @@ export interface Planned {
 /** Makes the plan. Throws OrchError: 2 for bad input, 3 for no usable repository, 4 when nothing is selected. */
 export async function requirePlan(args: PlanningArgs): Promise<Planned> {
   const cwd = process.cwd();
-  const frozen = await loadPlanText(args.what ?? []);
-  if (frozen !== null) return await requirePlanFile(frozen, { ...args, runId: args['run-id'] === undefined ? null : requireRunId(args['run-id']) });
+  const frozen = await requireFrozen(args);
+  if (frozen !== null) return frozen;
   // Git answers while the manifest is read; what is wrong with the manifest is told first.
   const opening = openRepository(cwd);
   opening.catch(() => {});
@@ -47,10 +45,12 @@ export async function requirePlan(args: PlanningArgs): Promise<Planned> {
   const warning = baseWarnings(repo);
   warning.catch(() => {});
   const config = await loadConfig({ cwd, topLevel: repo.topLevel, flags: flagsOf(args), env: process.env });
-  const settings = requireSettings(config, manifest);
+  const settings = withMergeFlags(requireSettings(config, manifest), args);
+  await requireTarget(repo, settings);
   const { ref, sha } = await resolveBase(repo, settings.base === 'HEAD' ? null : settings.base);
   const name = args['run-id'] ?? runId(settings.name, utcParts(new Date()));
   const run = args['run-id'] === undefined ? await freeRunId(repo.commonDir, name) : requireRunId(name);
+  const { createInputReader } = await import('./inputs.ts');
   const reader = createInputReader(repo, sha, settings.passEnv);
   const lists = listInputsOf(manifest.tasks, manifest.source, MAX_ITEMS_TEXT);
   const inputs: PlanInputs = { tree: lists.needsTree ? [...(await reader.tree()).keys()] : null, texts: await reader.read(lists.requests) };
@@ -70,6 +70,15 @@ export async function requirePlan(args: PlanningArgs): Promise<Planned> {
   }
   if (!built.ok) throw badInput(built.diagnostics);
   return { repo, plan: built.plan, manifestText: text, warnings: [...built.warnings, ...(await warning)] };
+}
+
+/** A plan that was made before; null = the words name something else. */
+async function requireFrozen(args: PlanningArgs): Promise<Planned | null> {
+  const words = args.what ?? [];
+  if (!words.some((word) => /\.json$/i.test(word))) return null;
+  const { loadPlanText, requirePlanFile } = await import('./plan-file.ts');
+  const text = await loadPlanText(words);
+  return text === null ? null : await requirePlanFile(text, { ...args, runId: args['run-id'] === undefined ? null : requireRunId(args['run-id']) });
 }
 
 /** Shown with every plan: what a person might believe to be part of the base, and is not. */
@@ -144,10 +153,24 @@ async function readPromptFiles(names: readonly string[], folder: string): Promis
   return new Map(names.flatMap((name, i) => (texts[i] == null ? [] : [[name, texts[i]] as const])));
 }
 
-function requireSettings(config: Config, manifest: Manifest): Extract<ReturnType<typeof resolveSettings>, { ok: true }>['settings'] {
+function requireSettings(config: Config, manifest: Manifest): Settings {
   const resolved = resolveSettings(config, manifest);
   if (!resolved.ok) throw badInput(resolved.diagnostics);
   return resolved.settings;
+}
+
+/** `--merge`, `--no-merge` and `--into` over what the manifest says. */
+function withMergeFlags(settings: Settings, { merge: isWanted, into }: PlanningArgs): Settings {
+  if (isWanted === undefined && into === undefined) return settings;
+  const flag: Place = { file: into === undefined ? '--merge' : '--into', line: 0, col: 0, path: '' };
+  const said = settings.merge ?? { ...mergeSettings({}), when: 'never', into: null, place: flag };
+  return { ...settings, merge: { ...said, when: isWanted === undefined ? said.when : isWanted ? 'end' : 'never', into: into ?? said.into, place: flag } };
+}
+
+/** A branch to merge into that is not there is a misspelling, found before anything is paid for. */
+async function requireTarget(repo: Repository, { merge }: Settings): Promise<void> {
+  if (merge === null || merge.into === null || (await branchTip(repo, merge.into)) !== null) return;
+  throw badInput([problem(merge.place, `there is no branch ${JSON.stringify(merge.into)} to merge into`, 'name one that is there, or make it: git branch NAME')]);
 }
 
 function requireRunId(name: string): string {

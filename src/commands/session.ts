@@ -2,6 +2,7 @@
 // lock, the journal and the reporters for as long as the run takes, and gives all of them back.
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
+import { createMerge } from './merging.ts';
 import { requireIsolation, type IsolationParts } from './isolation.ts';
 import { adapterFor } from '../agents/adapters.ts';
 import { createClock } from '../effects/clock.ts';
@@ -80,6 +81,18 @@ export async function resumeRun(options: SessionOptions & { readonly run: RunId;
   return await session({ ...options, trial, plan, paths, lock, state: stateOf(loaded), first });
 }
 
+/** Merges what a run has delivered. `request` says what, from the plan and the state under the lock; null = nothing is to be merged. */
+export async function mergeRun(options: SessionOptions & { readonly run: RunId; readonly request: (plan: Plan, state: RunState) => Promise<Extract<Fact, { type: 'merge-started' }> | null> }): Promise<SessionEnd | null> {
+  const { repo, run } = options;
+  const trial = tryContainment();
+  const paths = runPaths(repo.commonDir, run);
+  await using lock = await acquire({ dir: paths.dir });
+  const loaded = await loadRun(repo.commonDir, run);
+  const state = stateOf(loaded);
+  const first = await options.request(loaded.plan, state);
+  return first === null ? null : await session({ ...options, trial, plan: loaded.plan, paths, lock, state, first });
+}
+
 /** The state that a run's journal gives. */
 export function stateOf({ plan, events }: Pick<LoadedRun, 'plan' | 'events'>): RunState {
   return events.reduce<RunState>((state, event) => reduce(plan, state, event), initialState(plan));
@@ -110,7 +123,7 @@ async function session(begun: Begun): Promise<SessionEnd> {
   const isolation = await requireIsolation({ plan, repo, clock, notice: (line) => begun.onNotice?.(line) });
   const processes = createProcesses({ clock, containment: await begun.trial, ...(isolation.containment === null ? {} : { sandbox: isolation.containment }) });
   // Whatever an earlier process left running must be gone before its worktrees are touched.
-  const orphans = first.type === 'run-resumed' ? await processes.reap({ run: plan.run, dir: paths.dir }) : 0;
+  const orphans = first.type !== 'run-started' ? await processes.reap({ run: plan.run, dir: paths.dir }) : 0;
   if (orphans > 0) begun.onNotice?.(`note: what the last orch had left running was stopped (${orphans === 1 ? '1 process' : `${orphans} processes`})`);
   await using journal = await Journal.open({ dir: paths.dir, epoch: lock.epoch, writer: `orch ${version}` });
   for (const { file, bytes } of journal.repaired) begun.onNotice?.(`note: ${file}: ${bytes} bytes of an event that was never finished were cut off`);
@@ -120,7 +133,7 @@ async function session(begun: Begun): Promise<SessionEnd> {
   const found = await reconcile(context, state);
   crashPoint('reconciled');
   const driver = new Driver({
-    plan, state, found, first, journal, clock, onEvent: (event, after) => listener.onEvent(event, after), phases: createPhases(context),
+    plan, state, found, first, journal, clock, onEvent: (event, after) => listener.onEvent(event, after), phases: { ...createPhases(context), merge: createMerge({ plan, repo, paths, clock, processes, isolation }) },
   });
   begun.onStart?.(driver, clock);
   const ticker = setInterval(() => listener.onTick(clock.now()), TICK_MS);

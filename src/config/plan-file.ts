@@ -1,7 +1,7 @@
 // TEXT → PLAN: a plan that `orch plan -o` wrote, believed only as far as it was checked. Pure. What else stands in the
 // file (`waves`, `estimate`, … of `orch plan --json`) is left out.
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { cyclesOf, stagesOf } from '../lib/graph.ts';
 import { foldId, isId } from '../lib/slug.ts';
 import { isObject } from '../lib/json.ts';
@@ -35,13 +35,17 @@ const fanOut = z.strictObject({
 const agent = z.strictObject({
   name: z.string(), adapter: z.string(), command: texts.min(1), prompt: z.enum(['stdin', 'arg', 'file']), output: z.enum(['text', 'claude-stream-json']), args: texts, env: variables,
 });
+const merge = z.strictObject({
+  when: z.enum(['never', 'end']), strategy: z.enum(['merge', 'squash', 'rebase']), verify: texts, onConflict: z.enum(['park', 'fail']), batch: z.union([z.literal('auto'), z.int().min(1)]),
+  conflicts: z.array(z.strictObject({ paths: text, resolve: z.union([z.enum(['union', 'ours', 'theirs']), z.strictObject({ regenerate: text })]) })),
+});
 /** Without the keys that a later orch may add at the top. */
 const schema = z.object({
   format: z.literal(1), run: id, name: text, manifest: text.nullable(), base: z.strictObject({ ref: text, sha }), target: text.nullable(),
   maxParallel: z.int().min(1), maxFail: z.discriminatedUnion('kind', [z.strictObject({ kind: z.literal('count'), count: z.int().min(1) }), z.strictObject({ kind: z.literal('percent'), percent: z.int().min(1).max(100) })]).nullable(),
   maxWaitMs: count, graceMs: count, agents: z.record(z.string(), agent),
   worktrees: z.strictObject({ root: text, copy: texts, link: texts, keep: z.enum(['failed', 'always', 'never']) }),
-  passEnv: texts, isolation: z.strictObject({ kind: z.enum(['process', 'sandbox', 'auto']), network: z.enum(['on', 'none']), credential: text.nullable(), read: texts }).optional(), tasks: z.array(task).min(1), fanOuts: z.array(fanOut).optional(),
+  passEnv: texts, isolation: z.strictObject({ kind: z.enum(['process', 'sandbox', 'auto']), network: z.enum(['on', 'none']), credential: text.nullable(), read: texts }).optional(), merge: merge.optional(), tasks: z.array(task).min(1), fanOuts: z.array(fanOut).optional(),
 });
 
 export type ParsePlanResult = { readonly ok: true; readonly plan: Plan } | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
@@ -97,6 +101,7 @@ function relationProblems(plan: Plan, at: (...parts: readonly PropertyKey[]) => 
     const cycle = cyclesOf(graph, stagesOf(graph).stuck)[0];
     if (cycle !== undefined) found.push(problem(at('tasks', nodes[cycle[0] ?? 0]?.id ?? '', 'needs'), 'the task waits for itself'));
   }
+  if (plan.merge?.when === 'end' && plan.target === null) found.push(problem(at('target'), 'must name the branch to merge into'));
   if (!path.isAbsolute(plan.worktrees.root)) found.push(problem(at('worktrees', 'root'), 'must be an absolute path'));
   return found;
 }

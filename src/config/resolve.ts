@@ -3,8 +3,8 @@ import path from 'node:path';
 import { tidy } from '../manifest/diagnostic.ts';
 import type { Diagnostic, Place, Source } from '../manifest/diagnostic.ts';
 import type { Manifest } from '../manifest/parse.ts';
-import type { AgentFields, ConfigValues, ManifestHead } from '../manifest/schema.ts';
-import type { MaxFail } from '../plan/plan.ts';
+import type { AgentFields, ConfigValues, ManifestHead, MergeFields } from '../manifest/schema.ts';
+import type { MaxFail, MergeSettings } from '../plan/plan.ts';
 import type { Layer, Settings } from '../plan/settings.ts';
 import { resolveAgents } from './agents.ts';
 import type { Config } from './load.ts';
@@ -64,9 +64,25 @@ export function resolveSettings(config: Config, manifest: Manifest | null): Reso
     },
     passEnv: values.env?.pass ?? [],
     isolation: { kind: values.isolation ?? 'process', network: values.sandbox?.network ?? 'on', credential: values.sandbox?.credential ?? null, read: values.sandbox?.read ?? [] },
+    merge: mergeOf(manifest, config),
     origins,
   };
   return { ok: true, settings };
+}
+
+/** Taken whole from the manifest, or else from the configuration. */
+function mergeOf(manifest: Manifest | null, { file }: Config): Settings['merge'] {
+  const said = manifest?.head.merge ?? file?.values.merge;
+  const source = manifest?.head.merge === undefined ? file?.source : manifest.source;
+  return said === undefined || source === undefined ? null : { ...mergeSettings(said), when: said.when ?? 'never', into: said.into ?? null, place: source.at(['merge']) };
+}
+
+/** What `merge` says, with the defaults of what it does not say. */
+export function mergeSettings(said: MergeFields): MergeSettings {
+  return {
+    strategy: said.strategy ?? 'merge', verify: said.verify ?? [], onConflict: said['on-conflict'] ?? 'park', batch: said.batch ?? 'auto',
+    conflicts: Object.entries(said.conflicts ?? {}).map(([paths, resolve]) => ({ paths, resolve })),
+  };
 }
 
 function stem(file: string | null | undefined): string {

@@ -40,7 +40,17 @@ export const CRASH_POINTS = [
   'run-ended', // everything is recorded, the trash is full and the lock is held
 ] as const;
 
-export type CrashPoint = (typeof CRASH_POINTS)[number];
+/** The steps of a merge, which follow when all tasks have settled. */
+export const MERGE_CRASH_POINTS = [
+  'merge-begun', // what is to be merged is recorded, nothing was made
+  'merge-stacked', // commits are stacked and kept by references
+  'merge-verified',
+  'merge-landing', // what is about to be on the target is recorded, the target was not touched
+  'merge-landed', // the target was moved, which is not recorded
+  'merge-told', // how each task ended is recorded, worktrees and references are still there
+] as const;
+
+export type CrashPoint = (typeof CRASH_POINTS)[number] | (typeof MERGE_CRASH_POINTS)[number];
 
 let armed: { readonly point: CrashPoint; left: number; readonly crash: () => void } | null = null;
 
@@ -54,8 +64,8 @@ export function crashPoint(point: CrashPoint): void {
 /** Arms `<point>` or `<point>:<n>` (the n-th time that it is reached). Returns what is wrong with the text, or null. */
 export function armCrashPoint(text: string, crash: () => void): string | null {
   const [, name = text, count = '1'] = /^([a-z-]+):([1-9]\d*)$/.exec(text) ?? [];
-  const point = CRASH_POINTS.find((known) => known === name);
-  if (point === undefined) return `${JSON.stringify(name)} is none of ${CRASH_POINTS.join(', ')}`;
+  const point = [...CRASH_POINTS, ...MERGE_CRASH_POINTS].find((known) => known === name);
+  if (point === undefined) return `${JSON.stringify(name)} is none of ${[...CRASH_POINTS, ...MERGE_CRASH_POINTS].join(', ')}`;
   armed = { point, left: Number(count), crash };
   return null;
 }

@@ -239,6 +239,33 @@ const agentSchema = z.strictObject(
 const AGENT_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const agents = z.record(z.string().regex(AGENT_NAME, { error: 'is not a name for an agent (letters, digits and `. _ -`)' }), agentSchema, { error: expected('a map of names to agents') });
 
+/** Values that are known and refused: what to write instead. */
+function oneOfSupported<const T extends readonly [string, ...string[]]>(names: T, later: Readonly<Record<string, string>>) {
+  return z.enum(names, {
+    error: ({ input }) => {
+      const instead = typeof input === 'string' ? later[input] : undefined;
+      return instead === undefined ? notOneOf(names)({ input }) : `\`${String(input)}\` is not supported by this version; ${instead}`;
+    },
+  });
+}
+
+const RESOLUTIONS = ['union', 'ours', 'theirs'] as const;
+const resolution = z.union([oneOf(RESOLUTIONS), z.strictObject({ regenerate: text }, { error: expected('`union`, `ours`, `theirs` or `{ regenerate: command }`') })], {
+  error: expected('`union`, `ours`, `theirs` or `{ regenerate: command }`'),
+});
+const merge = z.strictObject(
+  {
+    into: word.describe('Branch to merge into; default the branch that `base` names.').optional(),
+    when: oneOfSupported(['never', 'end'], { each: 'use `end`' }).describe('`never` (default): `orch merge` does it later; `end`: once all tasks have settled.').optional(),
+    strategy: oneOf(['merge', 'squash', 'rebase']).describe('Default merge.').optional(),
+    verify: oneOrMore.transform((commands) => (commands.length === 1 && commands[0] === 'none' ? [] : commands)).describe('Shell commands that must succeed on the merged tree; default none.').optional(),
+    'on-conflict': oneOfSupported(['park', 'fail'], { retry: 'use `park`', resolve: 'use `park`' }).describe('`park` (default): keep the branch and the conflict, go on; `fail`: stop merging.').optional(),
+    batch: z.union([z.literal('auto'), whole(1, 10_000)], { error: expected('`auto` or a number from 1') }).describe('Branches per verification; default auto.').optional(),
+    conflicts: z.record(insideRepository, resolution, { error: expected('a map of globs to what to do') }).describe('Per path: union, ours, theirs or { regenerate: command }.').optional(),
+  },
+  { error: mapOf },
+);
+
 /** Keys that a manifest and a configuration file share. */
 const commonShape = {
   version: z.literal(1, { error: 'must be 1, the only version that this orch reads' }).optional(),
@@ -252,6 +279,7 @@ const commonShape = {
   'max-wait': duration(true).describe('How long a task may wait for a provider; default 30m.').optional(),
   grace: duration(true).describe('From asking a process to stop to stopping it; default 10s.').optional(),
   agents: agents.describe('Agent programs, and settings for the built-in ones.').optional(),
+  merge: merge.describe('How results are merged, and when.').optional(),
 };
 
 const id = z.string().regex(ID, { error: `is not an id (${ID_RULE})` });
@@ -310,6 +338,7 @@ export const configSchema = z.strictObject(
 export type TaskFields = z.output<typeof taskSchema>;
 export type MatrixFields = z.output<typeof matrix>;
 export type ForeachFields = z.output<typeof foreach>;
+export type MergeFields = z.output<typeof merge>;
 export type ContextItem = z.output<typeof contextItem>;
 export type ManifestHead = Omit<z.output<typeof headSchema>, 'tasks'>;
 export type ConfigValues = z.output<typeof configSchema>;

@@ -11,7 +11,7 @@ import { prepare } from './prepare.ts';
 import { verify } from './verify.ts';
 import { work } from './work.ts';
 
-export function createPhases(context: PhaseContext): Phases {
+export function createPhases(context: PhaseContext): Omit<Phases, 'merge'> {
   return {
     perform: async (action, run, stop) => {
       const grown = { ...context, plan: grownPlan(context.plan, run) };

@@ -80,6 +80,7 @@ export function buildPlan(request: PlanRequest): BuildResult {
   const { tasks: planned, fanOuts } = planMembers(context);
   checkSize(planned, request, diagnostics);
   const root = worktreesRoot(request, diagnostics);
+  checkTarget(request, diagnostics);
   if (diagnostics.length > 0) return { ok: false, nothing: false, diagnostics: tidy(diagnostics), warnings: [] };
   const templates = fanOuts.map(({ template }) => template);
   const selected = selectTasks([...planned, ...templates], request.select);
@@ -118,6 +119,17 @@ function checkSize(tasks: readonly PlannedTask[], { manifest }: PlanRequest, dia
   diagnostics.push(problem(manifest.source.at(['tasks']), message, 'let the agents read files themselves instead of `context`'));
 }
 
+/** The branch that results are merged into; null when nothing names one. */
+function targetOf({ settings, base }: PlanRequest): string | null {
+  return settings.merge?.into ?? base.branch;
+}
+
+function checkTarget(request: PlanRequest, diagnostics: Diagnostic[]): void {
+  const { merge } = request.settings;
+  if (merge?.when !== 'end' || targetOf(request) !== null) return;
+  diagnostics.push(problem(merge.place, `has no branch to merge into: base ${request.base.ref} names none`, 'say which: `into: main` under `merge:`, or --into main'));
+}
+
 function contextOf({ manifest, settings, run, base, files, capabilities, inputs = NO_INPUTS }: PlanRequest): PlanContext {
   const diagnostics: Diagnostic[] = [];
   const expansion = expand(manifest.tasks, { source: manifest.source, inputs, diagnostics });
@@ -141,7 +153,7 @@ function planOf({ request, root, tasks, fanOuts }: Built): Plan {
     name: settings.name,
     manifest: manifest.file,
     base: { ref: base.ref, sha: base.sha },
-    target: base.branch,
+    target: targetOf(request),
     maxParallel: settings.maxParallel,
     maxFail: settings.maxFail,
     maxWaitMs: settings.maxWaitMs,
@@ -150,9 +162,15 @@ function planOf({ request, root, tasks, fanOuts }: Built): Plan {
     worktrees: { root, copy: settings.worktrees.copy, link: settings.worktrees.link, keep: settings.worktrees.keep },
     passEnv: settings.passEnv,
     isolation: settings.isolation,
+    ...(settings.merge === null ? {} : { merge: mergePlan(settings.merge) }),
     tasks,
     ...(fanOuts.length === 0 ? {} : { fanOuts }),
   };
+}
+
+function mergePlan(said: NonNullable<Settings['merge']>): NonNullable<Plan['merge']> {
+  const { place: _place, into: _into, ...merge } = said;
+  return merge;
 }
 
 /** Absolute. A worktree inside the repository would be found by every tool that walks it. */

@@ -24,20 +24,19 @@ export function combinationsOf(matrix: MatrixFields): Combination[] {
   const axes = axesOf(matrix);
   const own = new Set(axes.map(([name]) => name));
   const isExcluded = (one: Combination): boolean => (matrix.exclude ?? []).some((entry) => Object.entries(entry).every(([name, value]) => one[name] === value));
-  const originals = product(axes).filter((one) => !isExcluded(one));
-  const extended: Record<string, string>[] = originals.map((one) => ({ ...one }));
+  const originals: Record<string, string>[] = product(axes).filter((one) => !isExcluded(one));
   const added: Combination[] = [];
   for (const entry of matrix.include ?? []) {
     const pairs = Object.entries(entry);
-    const fits = (one: Combination | undefined): boolean => pairs.every(([name, value]) => !own.has(name) || one?.[name] === value);
-    const targets = extended.filter((_, index) => fits(originals[index]));
+    // What fits has the same values in the axes, so that extending never changes an original value.
+    const targets = originals.filter((one) => pairs.every(([name, value]) => !own.has(name) || one[name] === value));
     for (const target of targets) Object.assign(target, entry);
     if (targets.length === 0) added.push({ ...entry });
   }
-  return [...extended, ...added];
+  return [...originals, ...added];
 }
 
-function product(axes: readonly (readonly [string, readonly string[]])[]): Combination[] {
+function product(axes: readonly (readonly [string, readonly string[]])[]): Record<string, string>[] {
   if (axes.length === 0) return [];
-  return axes.reduce<Combination[]>((made, [name, values]) => made.flatMap((one) => values.map((value) => ({ ...one, [name]: value }))), [{}]);
+  return axes.reduce<Record<string, string>[]>((made, [name, values]) => made.flatMap((one) => values.map((value) => ({ ...one, [name]: value }))), [{}]);
 }

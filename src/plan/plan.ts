@@ -109,6 +109,19 @@ export interface Isolation {
   readonly read: readonly string[];
 }
 
+/** How results are merged. */
+export interface MergeSettings {
+  readonly strategy: 'merge' | 'squash' | 'rebase';
+  /** Shell commands, run in order on the merged tree; empty = nothing is asked of it. */
+  readonly verify: readonly string[];
+  /** `fail` = the first conflict ends the merge; `park` = the others go on. */
+  readonly onConflict: 'park' | 'fail';
+  /** Branches from one verification to the next. */
+  readonly batch: 'auto' | number;
+  /** What is done about conflicts in paths that match a glob; the first that matches. */
+  readonly conflicts: readonly { readonly paths: string; readonly resolve: 'union' | 'ours' | 'theirs' | { readonly regenerate: string } }[];
+}
+
 export interface Plan {
   readonly format: 1;
   readonly run: RunId;
@@ -116,7 +129,7 @@ export interface Plan {
   /** Where the manifest came from, for people: a path, `-`, or null for prompts on the command line. */
   readonly manifest: string | null;
   readonly base: { readonly ref: string; readonly sha: Sha };
-  /** Branch that results would be merged into, if it is known. */
+  /** Branch that results are (or would be) merged into, without `refs/heads/`, if it is known. */
   readonly target: string | null;
   readonly maxParallel: number;
   readonly maxFail: MaxFail | null;
@@ -138,6 +151,8 @@ export interface Plan {
   readonly passEnv: readonly string[];
   /** Absent in plans of an earlier orch: process. */
   readonly isolation?: Isolation;
+  /** Absent = never, in the default way. `end` = once all tasks have settled; `target` is known then. */
+  readonly merge?: MergeSettings & { readonly when: 'never' | 'end' };
   readonly tasks: readonly PlannedTask[];
   /** Absent = none. */
   readonly fanOuts?: readonly FanOut[];

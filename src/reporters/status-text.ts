@@ -48,9 +48,13 @@ function taskRow(task: TaskDocument, look: StatusLook & { readonly widths: { rea
 
 function detail(task: TaskDocument): string {
   const work = task.filesChanged === 0 ? '' : `${plural(task.filesChanged, 'file')} +${task.insertions} −${task.deletions}  `;
-  if (task.outcome === 'completed') return work === '' ? 'no changes' : `${work}${safeText(task.branch)}`;
+  if (task.outcome === 'completed') return work === '' ? 'no changes' : `${work}${safeText(task.branch)}${mergeWord(task)}`;
   if (task.outcome !== null) return `${work}${safeText(task.message ?? task.reason ?? '')}`;
   return task.attempts > 1 ? `attempt ${task.attempts}` : '';
+}
+
+function mergeWord({ merge, mergeMessage }: TaskDocument): string {
+  return merge === 'merged' ? '  merged' : mergeMessage === null ? '' : `  ${merge}: ${safeText(mergeMessage)}`;
 }
 
 function runRow(document: StatusDocument, { palette }: StatusLook): string {

@@ -3,13 +3,12 @@ import { EXIT, unreachable } from '../errors.ts';
 import { isoTime } from '../lib/time.ts';
 import type { Plan, PlannedTask, RunId, Sha, TaskId } from '../plan/plan.ts';
 import { grownPlan } from '../run/grown.ts';
-import type { FailureReason, Instant, TaskOutcome, Tokens } from '../run/events.ts';
+import type { FailureReason, Instant, MergeStatus, TaskOutcome, Tokens } from '../run/events.ts';
 import type { RunState, TaskState } from '../run/state.ts';
 
 /** `interrupted`: not all of it was done, nobody is at it, and `orch resume` goes on. */
 export type RunStatus = 'planned' | 'running' | 'interrupted' | 'finished';
 export type TaskStatus = 'queued' | 'blocked' | 'preparing' | 'running' | 'verifying' | 'merging' | 'settled';
-export type MergeStatus = 'merged' | 'conflict' | 'rejected' | 'unmerged';
 
 /** Times are ISO 8601 in UTC, durations milliseconds, money US dollars. */
 export interface TaskDocument {
@@ -35,6 +34,8 @@ export interface TaskDocument {
   readonly deletions: number;
   readonly verified: boolean;
   readonly merge: MergeStatus;
+  /** Why what was to be merged is not; null when it is, or nobody asked. */
+  readonly mergeMessage: string | null;
   readonly mergeCommit: Sha | null;
   /** null for a shell command. */
   readonly agent: string | null;
@@ -147,8 +148,9 @@ function taskDocument(planned: PlannedTask, task: TaskState, seen: { readonly no
     insertions: delivery?.insertions ?? 0,
     deletions: delivery?.deletions ?? 0,
     verified: task.verified,
-    merge: 'unmerged',
-    mergeCommit: null,
+    merge: task.merge?.status ?? 'unmerged',
+    mergeMessage: task.merge?.message ?? null,
+    mergeCommit: task.merge?.status === 'merged' ? task.merge.commit : null,
     agent: work.kind === 'agent' ? work.agent : null,
     model: report?.model ?? (work.kind === 'agent' ? work.model : null),
     sessionId: report?.sessionId ?? null,

@@ -38,6 +38,7 @@ export function summaryLines(frozen: Plan, state: RunState, options: SummaryOpti
     return task === undefined ? [] : [{ planned, task, outcome: task.now.at === 'settled' ? task.now.outcome : null }];
   });
   const delivered = entries.filter(({ outcome, task }) => outcome === 'completed' && task.delivery !== null && task.delivery.commits > 0);
+  const unmerged = delivered.filter(({ task }) => task.merge !== null && task.merge.status !== 'merged');
   const missing = entries.filter(({ outcome }) => outcome !== 'completed').sort((a, b) => rank(a) - rank(b));
   const isUntouched = ({ outcome, task }: Entry): boolean => task.startedAt === null && (outcome === null || outcome === 'cancelled');
   const untouched = missing.filter(isUntouched);
@@ -47,6 +48,7 @@ export function summaryLines(frozen: Plan, state: RunState, options: SummaryOpti
   const total = totalLine(plan, state, options);
   return [
     ...section('Delivered', delivered.map((entry) => [deliveredLine(entry, options.palette)]), { plan, palette: options.palette }),
+    ...section('Not merged', unmerged.map((entry) => [unmergedLine(entry, options.palette)]), { plan, palette: options.palette }),
     ...section('Not completed', told, { plan, palette: options.palette }),
     ...(untouched.length === 0 ? [] : ['', `${plural(untouched.length, 'task')} not started: ${listSome(untouched.map(({ planned }) => planned.id), 5)}`]),
     '',
@@ -76,7 +78,13 @@ function deliveredLine({ planned, task }: Entry, palette: Palette): string {
   const delivery = task.delivery;
   const work = delivery === null ? '' : `${plural(delivery.commits, 'commit')}  ${deliveryText(delivery)}`;
   const verified = planned.verify.length === 0 ? '' : task.verified ? '  verified' : '  not verified';
-  return `  ${fitLine([outcomeSign('completed', palette)], 1)} ${planned.id}  ${safeText(planned.branch)}  ${work}${verified}`;
+  const merged = task.merge?.status === 'merged' ? '  merged' : '';
+  return `  ${fitLine([outcomeSign('completed', palette)], 1)} ${planned.id}  ${safeText(planned.branch)}  ${work}${verified}${merged}`;
+}
+
+function unmergedLine({ planned, task }: Entry, palette: Palette): string {
+  const why = task.merge?.message ?? 'merging did not come to it';
+  return `  ${palette.red('✖')} ${planned.id}  ${task.merge?.status ?? 'unmerged'}: ${safeText(why)}`;
 }
 
 function missingLines(entry: Entry, palette: Palette): string[] {
@@ -118,12 +126,22 @@ interface Ends {
 function nextLines(plan: Plan, state: RunState, ends: Ends): string[] {
   const resume = ends.palette.cyan(`orch resume ${plan.run}`);
   const first = ends.delivered[0];
-  const look = first === undefined ? [] : [`Review with ${ends.palette.cyan(`orch diff ${first.planned.id}`)}; each task's work is on its own branch`];
+  const look = first === undefined || isAllMerged(ends.delivered) ? [] : [`Review with ${ends.palette.cyan(`orch diff ${first.planned.id}`)}; each task's work is on its own branch${mergeHint(plan, state, ends)}`];
   if (state.exitCode === EXIT.limit) return [...look, `${limitText(state, ends.now)}: ${resume}`];
   if (state.exitCode === EXIT.stateNotWritable) return [...look, `The run's record could not be written; when there is room again: ${resume}`];
   if (!isOver(state)) return [...look, `interrupted; ${resume} goes on`];
+  if (state.exitCode === EXIT.mergeOutstanding) return [...look, `Merge what is left with ${ends.palette.cyan(`orch merge ${plan.run}`)}`];
   if (ends.failed.length > 0) return [...look, `Try what failed again with ${ends.palette.cyan(`orch resume ${plan.run} --failed`)}`];
   return look;
+}
+
+function mergeHint(plan: Plan, state: RunState, { delivered, palette }: Ends): string {
+  const isAsked = delivered.some(({ task }) => task.merge !== null) || plan.merge?.when === 'end';
+  return isAsked || plan.target === null || !isOver(state) ? '' : `, ${palette.cyan(`orch merge ${plan.run}`)} brings it into ${safeText(plan.target)}`;
+}
+
+function isAllMerged(delivered: readonly Entry[]): boolean {
+  return delivered.every(({ task }) => task.merge?.status === 'merged');
 }
 
 function limitText(state: RunState, now: Instant): string {
@@ -144,9 +162,12 @@ function totalLine(plan: Plan, state: RunState, { palette, now, since }: Summary
     [counts.skipped, 'skipped', palette.yellow],
     [counts.running + counts.waiting, 'not finished', palette.yellow],
   ];
+  const merges = state.tasks.filter(({ merge }) => merge !== null);
+  const merged = merges.filter(({ merge }) => merge?.status === 'merged').length;
+  const mergeParts = [...(merged > 0 ? [palette.green(`${merged} merged`)] : []), ...(merges.length > merged ? [palette.red(`${merges.length - merged} not merged`)] : [])];
   const parts = words.filter(([count]) => count > 0).map(([count, word, style]) => style(`${count} ${word}`));
   const cost = state.costUsd > 0 ? `, ${formatUsd(state.costUsd)}` : '';
   const took = formatDuration(Math.max(0, (state.finishedAt ?? now) - since));
-  const sign = counts.completed === plan.tasks.length ? palette.green('✓') : palette.red('✖');
-  return `${sign} ${palette.bold(plan.run)}: ${[plural(plan.tasks.length, 'task'), ...parts].join(', ')} in ${took}${cost}`;
+  const sign = counts.completed === plan.tasks.length && merges.length === merged ? palette.green('✓') : palette.red('✖');
+  return `${sign} ${palette.bold(plan.run)}: ${[plural(plan.tasks.length, 'task'), ...parts, ...mergeParts].join(', ')} in ${took}${cost}`;
 }

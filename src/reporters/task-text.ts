@@ -17,6 +17,7 @@ export function taskText(document: StatusDocument, task: TaskDocument): string[]
     ['cost', task.costUsd === null ? null : formatUsd(task.costUsd)],
     ['branch', task.branch],
     ['commits', task.head === null ? null : `${task.commits}, ${plural(task.filesChanged, 'file')} +${task.insertions} −${task.deletions}`],
+    ['merge', task.merge === 'merged' ? `merged ${task.mergeCommit ?? ''}` : task.mergeMessage === null ? null : `${task.merge} · ${task.mergeMessage}`],
     ['worktree', task.worktree],
     ['log', task.log],
   ];

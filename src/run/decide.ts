@@ -6,6 +6,7 @@ import type { Action, Fact, FailureReason, Instant } from './events.ts';
 import { isBeyond } from './gate.ts';
 import { grownPlan, openFanOuts } from './grown.ts';
 import { exitCodeOf, isMaxFailReached, keptBecause, outcomeOf } from './outcome.ts';
+import { unmergedTasks } from './merges.ts';
 import { indexOf, indexOfTask } from './plan-index.ts';
 import type { RunState, TaskState } from './state.ts';
 
@@ -77,7 +78,8 @@ function keepWorktree(plan: Plan, state: RunState): Decision | undefined {
 
 function startOrStop(plan: Plan, state: RunState, now: Instant): Decision | undefined {
   if (state.firstOpen >= plan.tasks.length) {
-    return state.unreleased.length === 0 ? { record: { type: 'run-finished', exitCode: exitCodeOf(plan, state) } } : undefined;
+    if (state.unreleased.length > 0 || state.merging !== null) return undefined;
+    return startMerge(plan, state) ?? { record: { type: 'run-finished', exitCode: exitCodeOf(plan, state) } };
   }
   if (state.cancelling !== null) return cancelWaiting(plan, state);
   if (isMaxFailReached(plan, state)) {
@@ -85,6 +87,15 @@ function startOrStop(plan: Plan, state: RunState, now: Instant): Decision | unde
     if (stopped !== undefined) return stopped;
   }
   return start(plan, state, now);
+}
+
+/** What has completed is merged even if other tasks have failed, but not in a run that was stopped. */
+function startMerge(plan: Plan, state: RunState): Decision | undefined {
+  const { merge, target } = plan;
+  if (merge?.when !== 'end' || target === null || state.mergeDone || state.cancelling !== null) return undefined;
+  const tasks = unmergedTasks(plan, state);
+  const { when: _, ...settings } = merge;
+  return tasks.length === 0 ? undefined : { record: { type: 'merge-started', target, settings, tasks } };
 }
 
 function cancelWaiting(plan: Plan, state: RunState): Decision | undefined {

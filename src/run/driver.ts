@@ -25,6 +25,8 @@ export interface Phases {
   perform(action: Action, state: RunState, stop: Stop): Promise<PhaseResult>;
   /** Removes a settled task's worktree. Returns why it was kept, or null. */
   release(task: PlannedTask, state: TaskState): Promise<string | null>;
+  /** Merges what `state.merging` says. `record` resolves when the facts are on disk, and rejects when they cannot be. Returns the last fact. */
+  merge(state: RunState, stop: Stop, record: (facts: readonly Fact[]) => Promise<void>): Promise<Fact>;
 }
 
 export interface DriverOptions {
@@ -48,7 +50,9 @@ export interface DriverEnd {
   readonly journalError: Error | null;
 }
 
-type Message = { readonly fact: Fact } | { readonly bug: unknown };
+type Message = { readonly fact: Fact; readonly recorded?: Recorded } | { readonly bug: unknown };
+/** Somebody who waits for a fact to be on disk; `null` = it is. */
+type Recorded = (refusal: Error | null) => void;
 
 /** A run under way: `done` resolves when nothing of it is left running. */
 export class Driver {
@@ -60,6 +64,8 @@ export class Driver {
   readonly #releasing = new Set<TaskId>();
   #state: RunState;
   #underWay = 0;
+  #isMerging = false;
+  #waiting: Recorded[] = [];
   #wake: () => void = () => {};
   #journalError: Error | null = null;
   readonly done: Promise<DriverEnd>;
@@ -109,6 +115,7 @@ export class Driver {
       if (events.length > 0) crashPoint('recorded');
       for (const action of launches) this.#launch(action);
       this.#startReleases();
+      this.#startMerge();
       const { exitCode, finishedAt } = this.#state;
       if (finishedAt !== null && exitCode !== null) return { state: this.#state, exitCode, journalError: null };
       if (this.#inbox.length === 0) await this.#sleep(wakeAt);
@@ -131,6 +138,7 @@ export class Driver {
       // A second reason to stop adds nothing: the first one was recorded.
       if (message.fact.type === 'run-cancelling' && this.#state.cancelling !== null) continue;
       take(message.fact);
+      if (message.recorded !== undefined) this.#waiting.push(message.recorded);
     }
     for (;;) {
       const decision = decide(plan, this.#state, now);
@@ -151,6 +159,7 @@ export class Driver {
       return false;
     }
     for (const { event, state } of events) this.#options.onEvent(event, state);
+    for (const recorded of this.#waiting.splice(0)) recorded(null);
     return true;
   }
 
@@ -182,6 +191,22 @@ export class Driver {
       this.#releasing.add(task.id);
       void this.#await(phases.release(task, state), (kept): Fact => ({ type: 'worktree-released', task: task.id, kept }));
     }
+  }
+
+  #startMerge(): void {
+    const { phases } = this.#options;
+    if (this.#state.merging === null || this.#isMerging) return;
+    this.#isMerging = true;
+    const stop: Stop = { gentle: this.#gentle.signal, force: this.#force.signal };
+    const record = async (facts: readonly Fact[]): Promise<void> => {
+      await Promise.all(facts.map(async (fact) => await new Promise<void>((resolve, reject) => {
+        this.#post({ fact, recorded: (refusal) => { if (refusal === null) resolve(); else reject(refusal); } });
+      })));
+    };
+    void this.#await(phases.merge(this.#state, stop, record), (fact) => {
+      this.#isMerging = false;
+      return fact;
+    });
   }
 
   /** Posts what a job came to; a job that throws is a bug, and is rethrown by the loop. */
@@ -220,8 +245,11 @@ export class Driver {
   }
 
   async #drain(): Promise<void> {
-    while (this.#underWay > 0) {
-      this.#inbox.length = 0;
+    const refusal = this.#journalError ?? new Error('the run was given up');
+    for (;;) {
+      for (const recorded of this.#waiting.splice(0)) recorded(refusal);
+      for (const message of this.#inbox.splice(0)) if ('recorded' in message) message.recorded?.(refusal);
+      if (this.#underWay === 0) return;
       await this.#sleep(null);
     }
   }

@@ -1,12 +1,12 @@
 // The program's vocabulary: every fact that a run records, in one file. Guarantees of the stream, each asserted by a
 // property test in test/unit/run:
-//  1 `seq` is gapless and starts at 1;          2 `run-started` is first, `run-finished` last (a resume re-opens: `run-resumed`);
+//  1 `seq` is gapless and starts at 1;          2 `run-started` is first, `run-finished` last (`run-resumed` and `merge-started` re-open);
 //  3 every `phase-started` has one `phase-finished`, in the same process or found by the next one just before its
 //    `run-resumed`, or is answered by that `run-resumed`;
 //  4 a task settles once (again only after `run-resumed` re-opened it);   5 nothing starts after `run-cancelling`;
 //  6 an event is on disk before anyone sees it; 7 replaying the journal gives the live state;
 //  8 `tasks-added` comes once for a fan-out, after its source has settled as completed, and before its tasks start.
-import type { PlannedTask, RunId, Sha, TaskId } from '../plan/plan.ts';
+import type { MergeSettings, PlannedTask, RunId, Sha, TaskId } from '../plan/plan.ts';
 
 /** Milliseconds since the Unix epoch, UTC. */
 export type Instant = number;
@@ -31,6 +31,9 @@ export type Exit =
   | { readonly kind: 'spawn-error'; readonly message: string };
 
 export type TaskOutcome = 'completed' | 'failed' | 'timed-out' | 'cancelled' | 'skipped' | 'over-budget';
+
+/** How the merging of a completed task's work ended (spec §5). */
+export type MergeStatus = 'merged' | 'conflict' | 'rejected' | 'unmerged';
 
 /** Why a task did not complete: the one documented list (README, `orch schema`). */
 export type FailureReason =
@@ -172,6 +175,15 @@ export type Fact =
       readonly closedUntil: Instant | null;
       readonly reason: string;
     }
+  /** From now on the work of these tasks is merged into `target`, in this way. */
+  | { readonly type: 'merge-started'; readonly target: string; readonly settings: MergeSettings; readonly tasks: readonly TaskId[] }
+  /** The target is about to be moved to commits that hold these tasks' work. Whether it was, git knows. */
+  | { readonly type: 'merge-landing'; readonly tasks: readonly { readonly task: TaskId; readonly commit: Sha }[] }
+  /** `commit`, which brought its work in, is on the target. */
+  | { readonly type: 'task-merged'; readonly task: TaskId; readonly commit: Sha }
+  | { readonly type: 'task-unmerged'; readonly task: TaskId; readonly merge: Exclude<MergeStatus, 'merged'>; readonly message: string }
+  /** `notes`: things worth a line that concern no single task. */
+  | { readonly type: 'merge-finished'; readonly notes: readonly string[] }
   | { readonly type: 'run-cancelling'; readonly reason: CancelReason; readonly message: string | null }
   | { readonly type: 'run-finished'; readonly exitCode: number };
 

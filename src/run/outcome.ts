@@ -3,6 +3,7 @@ import { EXIT, unreachable } from '../errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { CancelReason, FailureReason, TaskOutcome } from './events.ts';
 import { openFanOuts } from './grown.ts';
+import { outstandingMerges } from './merges.ts';
 import type { Counts, RunState, TaskState } from './state.ts';
 
 /** The outcome of a task that ends for this reason. */
@@ -78,7 +79,8 @@ export function exitCodeOf(plan: Plan, state: RunState): number {
     return task.continueOnError && !isResumable(now.reason) && now.outcome !== 'skipped' ? [] : [now];
   });
   // A forgiven failure may have left tasks unmade that nobody counts.
-  if (missing.length === 0) return openFanOuts(plan, state).length === 0 ? EXIT.ok : EXIT.incomplete;
+  if (missing.length === 0 && openFanOuts(plan, state).length > 0) return EXIT.incomplete;
+  if (missing.length === 0) return outstandingMerges(plan, state).length > 0 ? EXIT.mergeOutstanding : EXIT.ok;
   // A dependent of a task that hit the limit is missing for the limit, too.
   const own = missing.filter((now) => now.reason !== 'dependency');
   return own.length > 0 && own.every((now) => isLimit(now.reason)) ? EXIT.limit : EXIT.incomplete;

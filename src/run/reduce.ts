@@ -1,7 +1,7 @@
 // The state of a run as a fold over its facts: the only place where state is made. Pure and deterministic, so that
 // replaying the journal gives the live state.
 import { unreachable } from '../errors.ts';
-import type { Plan } from '../plan/plan.ts';
+import type { Plan, TaskId } from '../plan/plan.ts';
 import type { AgentReport, PhaseDetail, PhaseResult, RunEvent, Tokens } from './events.ts';
 import { closeGate, openGate, seedOf } from './gate.ts';
 import { grownPlan, openFanOuts } from './grown.ts';
@@ -53,6 +53,19 @@ export function reduce(frozen: Plan, state: RunState, event: RunEvent): RunState
     }
     case 'gate-changed':
       return withGate(next, event.provider, (gate) => ({ ...gate, announced: true }));
+    case 'merge-started': {
+      const { target, settings, tasks } = event;
+      const asked = withMerges(plan, next, tasks.map((task) => ({ task, merge: (before) => ({ status: 'unmerged', commit: before?.commit ?? null, message: null }) })));
+      return { ...asked, finishedAt: null, exitCode: null, merging: { target, settings, tasks }, mergeDone: false, mergeNotes: [] };
+    }
+    case 'merge-landing':
+      return withMerges(plan, next, event.tasks.map(({ task, commit }) => ({ task, merge: (before) => ({ status: before?.status ?? 'unmerged', commit, message: before?.message ?? null }) })));
+    case 'task-merged':
+      return withMerges(plan, next, [{ task: event.task, merge: () => ({ status: 'merged', commit: event.commit, message: null }) }]);
+    case 'task-unmerged':
+      return withMerges(plan, next, [{ task: event.task, merge: (before) => ({ status: event.merge, commit: before?.commit ?? null, message: event.message }) }]);
+    case 'merge-finished':
+      return { ...next, merging: null, mergeDone: true, mergeNotes: event.notes };
     case 'run-cancelling':
       return { ...next, cancelling: event.reason };
     case 'run-finished':
@@ -60,6 +73,22 @@ export function reduce(frozen: Plan, state: RunState, event: RunEvent): RunState
     default:
       return unreachable(event);
   }
+}
+
+interface MergeChange {
+  readonly task: TaskId;
+  readonly merge: (before: TaskState['merge']) => NonNullable<TaskState['merge']>;
+}
+
+/** Changes nothing else of these tasks, so that no derived set has to follow. */
+function withMerges(plan: Plan, state: RunState, changes: readonly MergeChange[]): RunState {
+  const tasks = [...state.tasks];
+  for (const change of changes) {
+    const index = indexOfTask(plan, change.task);
+    const before = tasks[index];
+    if (before !== undefined) tasks[index] = { ...before, merge: change.merge(before.merge) };
+  }
+  return { ...state, tasks };
 }
 
 function finishPhase(plan: Plan, state: RunState, event: Finished): RunState {
@@ -158,7 +187,8 @@ function resume(plan: Plan, state: RunState, alsoFailed: boolean): RunState {
     if (reopened !== task) next = update(next, index, () => reopened);
   }
   const firstOpen = next.tasks.findIndex(({ now }) => now.at !== 'settled');
-  return { ...next, firstOpen: firstOpen === -1 ? next.tasks.length : firstOpen, forgiven: { failed: failuresOf(next.counts), completed: next.counts.completed }, unreleased: next.unreleased.filter((i) => next.tasks[i]?.now.at === 'settled') };
+  // A merge goes on where it was, unless tasks go first.
+  return { ...next, merging: firstOpen === -1 ? state.merging : null, mergeDone: false, firstOpen: firstOpen === -1 ? next.tasks.length : firstOpen, forgiven: { failed: failuresOf(next.counts), completed: next.counts.completed }, unreleased: next.unreleased.filter((i) => next.tasks[i]?.now.at === 'settled') };
 }
 
 function reopen(task: TaskState, alsoFailed: boolean): TaskState {

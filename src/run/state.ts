@@ -6,8 +6,8 @@
 //        │                   │ fail              │ fail          │ fail / ok without verify        │
 //        └───────────────────┴───────────────────┴─ ending → settled ──────────────────────────────┘
 // `ending`: how it ends is known, and `decide` has yet to record it.
-import type { Plan, PlannedTask, Sha, TaskId } from '../plan/plan.ts';
-import type { AgentReport, CancelReason, Delivery, Exit, FailureReason, Instant, Phase, TaskOutcome } from './events.ts';
+import type { MergeSettings, Plan, PlannedTask, Sha, TaskId } from '../plan/plan.ts';
+import type { AgentReport, CancelReason, Delivery, Exit, FailureReason, Instant, MergeStatus, Phase, TaskOutcome } from './events.ts';
 
 export type TaskAt =
   | { readonly at: 'waiting'; readonly next: Phase; readonly attempt: number; /** back-off */ readonly notBefore: Instant }
@@ -47,6 +47,15 @@ export interface TaskState {
   readonly notes: readonly string[];
   /** Why the attempt before this one failed. */
   readonly lastFailure: { readonly reason: FailureReason; readonly message: string } | null;
+  /** null = nobody asked to merge it. `commit`: what was, or was about to be, put on the target for it. */
+  readonly merge: { readonly status: MergeStatus; readonly commit: Sha | null; readonly message: string | null } | null;
+}
+
+/** A merge that is under way, or was when orch died. */
+export interface MergeState {
+  readonly target: string;
+  readonly settings: MergeSettings;
+  readonly tasks: readonly TaskId[];
 }
 
 export interface GateState {
@@ -99,13 +108,18 @@ export interface RunState {
   readonly counts: Counts;
   readonly gates: Readonly<Record<string, GateState>>;
   readonly costUsd: number;
+  readonly merging: MergeState | null;
+  /** This session of the run has merged what it could. */
+  readonly mergeDone: boolean;
+  /** What the last merge had to say. */
+  readonly mergeNotes: readonly string[];
 }
 
 /** A task that nothing has happened to. */
 export const FRESH: TaskState = {
   now: { at: 'waiting', next: 'prepare', attempt: 1, notBefore: 0 },
   attempts: 0, counted: 0, infra: 0, startedAt: null, settledAt: null, start: null, worktree: null, delivery: null,
-  report: null, outputs: {}, exit: null, log: null, workDone: false, verified: false, feedback: null, resumeSession: false, notes: [], lastFailure: null,
+  report: null, outputs: {}, exit: null, log: null, workDone: false, verified: false, feedback: null, resumeSession: false, notes: [], lastFailure: null, merge: null,
 };
 
 /** The state before the first fact. */
@@ -114,6 +128,6 @@ export function initialState(plan: Plan): RunState {
     seq: 0, startedAt: null, finishedAt: null, exitCode: null, cancelling: null,
     tasks: plan.tasks.map(() => FRESH), added: [], active: [], unreleased: [], firstOpen: 0, forgiven: { failed: 0, completed: 0 },
     counts: { waiting: plan.tasks.length, running: 0, completed: 0, failed: 0, timedOut: 0, cancelled: 0, skipped: 0, overBudget: 0 },
-    gates: {}, costUsd: 0,
+    gates: {}, costUsd: 0, merging: null, mergeDone: false, mergeNotes: [],
   };
 }

@@ -83,6 +83,12 @@ tasks:
     expect(project.git('show', `${(await project.task('big')).branch}:x.txt`)).toBe('x');
   });
 
+  test.each([['a pipe', 'mkfifo "$ORCH_OUTPUT"'], ['a folder', 'mkdir "$ORCH_OUTPUT"'], ['a device', 'ln -s /dev/zero "$ORCH_OUTPUT"']])('%s in the place of the file fails the task, and holds nobody up', async (_, command) => {
+    const ended = await project.run(['run', project.manifest(`tasks: { a: { run: ${JSON.stringify(`rm "$ORCH_OUTPUT"; ${command}`)} } }`)]);
+    expect([ended.code, ended.stderr]).toEqual([1, expect.stringContaining('$ORCH_OUTPUT cannot be read (it is not a regular file)')]);
+    expect(await outcomes()).toEqual(['a failed bad-output']);
+  });
+
   test('a list that is none fails its task, which is told and may try again', async () => {
     const list = `if test $ORCH_ATTEMPT = 1; then echo 'list={}' >> "$ORCH_OUTPUT"; else echo 'list=[1,2]' >> "$ORCH_OUTPUT"; fi; cp "$ORCH_PROMPT_FILE" prompt.txt`;
     const other = makeProject({ config: { agents: { lister: { command: ['sh', '-c', list] } } } });

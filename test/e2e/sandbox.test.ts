@@ -32,6 +32,22 @@ describe.skipIf(containment === null)(`isolation: sandbox ${reason ?? ''}`, () =
     rmSync(home, { recursive: true, force: true });
   });
 
+  test('what verifies a merge is kept apart, too', async () => {
+    const own = makeProject();
+    const verify = `echo x > '${own.home}/stolen.txt'; test -e a.txt || test -e README.md`;
+    const tasks = own.manifest(`merge: { when: end, verify: ${JSON.stringify(verify)} }\ntasks: { a: { run: "echo a > a.txt" } }\n`);
+    const open = await own.run(['run', tasks]);
+    expect(open.code, open.stderr).toBe(0);
+    expect(existsSync(path.join(own.home, 'stolen.txt'))).toBe(true);
+    rmSync(path.join(own.home, 'stolen.txt'));
+    own.commit('Isolate', { '.orchestrator.yml': JSON.stringify({ isolation: 'sandbox' }), 'a.txt': null });
+    const kept = await own.run(['run', tasks]);
+    expect(kept.code, kept.stderr).toBe(0);
+    expect(existsSync(path.join(own.home, 'stolen.txt'))).toBe(false);
+    expect(own.git('show', 'main:a.txt')).toBe('a');
+    own.dispose();
+  });
+
   const manifest = (): string => project.manifest(`
 max-parallel: 2
 tasks:

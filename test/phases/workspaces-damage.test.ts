@@ -1,5 +1,6 @@
 // Agents that damage their worktree, on purpose or not: what can be saved is, nothing of theirs is run, and the user's
 // checkout is out of reach.
+import { execFileSync } from 'node:child_process';
 import { existsSync, lstatSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -21,6 +22,10 @@ afterEach(() => {
   }
 });
 const BRANCH = 'refs/heads/orch/run-1/one';
+const replaceByPipe = (file: string): void => {
+  rmSync(file, { force: true });
+  execFileSync('mkfifo', [file]);
+};
 const adminOf = (workspace: Workspace): string => readFileSync(path.join(workspace.path, '.git'), 'utf8').replace('gitdir: ', '').trim();
 
 describe('an agent that damages its worktree', () => {
@@ -29,6 +34,8 @@ describe('an agent that damages its worktree', () => {
     ['points .git elsewhere', (made) => writeFileSync(path.join(made.path, '.git'), `gitdir: ${path.join(rig.repo.path, '.git')}\n`)],
     ['rewrites commondir', (made) => writeFileSync(path.join(adminOf(made), 'commondir'), '/nonexistent\n')],
     ['deletes its git folder', (made) => rmSync(adminOf(made), { recursive: true })],
+    ['puts a pipe in place of .git', (made) => replaceByPipe(path.join(made.path, '.git'))],
+    ['waits with a pipe for the index', (made) => replaceByPipe(path.join(adminOf(made), 'index.orch'))],
   ])('%s: it is collected all the same, and repaired', async (_, damage) => {
     const made = await rig.create('one');
     writeFiles(made.path, { 'a.txt': 'a\n' });
@@ -99,17 +106,28 @@ describe('an agent that damages its worktree', () => {
     before['git/config'] = checkoutState(rig.repo)['git/config'] ?? '';
   });
 
+  it('puts a pipe in place of HEAD: nobody waits for it, and its work is saved', async () => {
+    const made = await rig.create('one');
+    writeFiles(made.path, { 'a.txt': 'a\n' });
+    replaceByPipe(path.join(adminOf(made), 'HEAD'));
+    const collected = await rig.collect(made);
+    expect(collected).toMatchObject({ changed: ['a.txt'], findings: [{ kind: 'left-branch', head: 'nowhere' }], delivery: { commits: 1 } });
+    expect(rig.rescues()).toEqual([collected.delivery.ref]);
+  });
+
   it('moves its branch while it is collected: tried again on the new tip', async () => {
+    // A filter runs in the middle of the collection, after the branch was looked at. The user's own: it was there first.
+    const common = path.join(rig.repo.path, '.git');
+    const script = path.join(rig.repo.home, 'filter');
+    writeFiles(rig.repo.home, { filter: { executable: `#!/bin/sh\nenv -i PATH="$PATH" git --git-dir='${common}' update-ref ${BRANCH} "$(cat '${script}.late')"\ncat\n` } });
+    rig.git('config', 'filter.late.clean', script);
+    rig = await rig.restart();
+    before = checkoutState(rig.repo);
     const made = await rig.create('one');
     agentGit(made.path, 'commit', '-q', '--allow-empty', '-m', 'late');
     const late = runGit(made.path, ['rev-parse', 'HEAD']);
     runGit(made.path, ['update-ref', BRANCH, rig.head]);
-    // A filter runs in the middle of the collection, after the branch was looked at.
-    const common = path.join(rig.repo.path, '.git');
-    const script = path.join(rig.repo.home, 'filter');
-    writeFiles(rig.repo.home, { filter: { executable: `#!/bin/sh\nenv -i PATH="$PATH" git --git-dir='${common}' update-ref ${BRANCH} ${late}\ncat\n` } });
-    rig.git('config', 'filter.late.clean', script);
-    before = checkoutState(rig.repo);
+    writeFiles(rig.repo.home, { 'filter.late': late });
     writeFiles(made.path, { 'a.txt': 'a\n', '.gitattributes': 'a.txt filter=late\n' });
     const collected = await rig.collect(made);
     expect(rig.git('rev-parse', `${collected.delivery.head}^`)).toBe(late);

@@ -3,7 +3,6 @@
 import path from 'node:path';
 import { simpleGit, type SimpleGit } from 'simple-git';
 import { gitEnvironment, gitProgram } from './environment.ts';
-import { gitRaw } from './plumbing.ts';
 
 /** A git client for one existing folder; a command that exits non-zero rejects with what git printed. */
 export function gitClient(folder: string): SimpleGit {
@@ -32,13 +31,4 @@ export function gitClient(folder: string): SimpleGit {
       return new Error(said === '' ? `exit code ${result.exitCode}` : said);
     },
   }).env(env);
-}
-
-/**
- * Runs an ordinary command; null when git says no (its reason is lost: use it for questions). Not by the client, which
- * waits 50 ms for more whenever the answer is empty.
- */
-export async function askGit(folder: string, args: readonly string[]): Promise<string | null> {
-  const output = await gitRaw(args, { cwd: folder });
-  return output.code === 0 ? output.stdout.toString() : null;
 }

@@ -2,7 +2,7 @@
 // external diff or a text conversion that a repository configures.
 import type { Sha } from '../../plan/plan.ts';
 import type { Repository } from '../effects.ts';
-import { askGit, gitClient } from './client.ts';
+import { gitClient } from './client.ts';
 import { gitRaw } from './plumbing.ts';
 import { repositoryFolder } from './repository.ts';
 
@@ -18,12 +18,6 @@ export function diffText(repo: Repository, from: Sha, to: Sha, options: { form: 
 export async function logOneline(repo: Repository, from: Sha, to: Sha): Promise<string[]> {
   const out = await gitClient(repositoryFolder(repo)).raw(['log', '--no-color', '--format=%h %s', '--end-of-options', `${from}..${to}`, '--']);
   return out.split('\n').filter((line) => line !== '');
-}
-
-/** The commit of a branch (without `refs/heads/`), or null when there is none. */
-export async function branchTip(repo: Repository, branch: string): Promise<Sha | null> {
-  const out = await askGit(repositoryFolder(repo), ['rev-parse', '-q', '--verify', `refs/heads/${branch}^{commit}`]);
-  return out === null ? null : out.trim();
 }
 
 /** Whether `ancestor` is reachable from `descendant`; false when either does not exist. */

@@ -100,6 +100,12 @@ export async function requireGit(args: readonly string[], call: GitCall): Promis
   return output.stdout;
 }
 
+/** The answer to a question; null when git says no (its reason is lost). */
+export async function askGit(folder: string, args: readonly string[]): Promise<string | null> {
+  const output = await gitRaw(args, { cwd: folder });
+  return output.code === 0 ? output.stdout.toString() : null;
+}
+
 /**
  * The parts of a NUL-terminated list. Pass `latin1` for paths that go back to git: they may be any bytes, and that
  * encoding loses none (`Buffer.from(path, 'latin1')` gives them back).

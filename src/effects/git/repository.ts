@@ -5,8 +5,8 @@ import { EXIT, OrchError } from '../../errors.ts';
 import { similarNames } from '../../lib/similar-names.ts';
 import type { Sha } from '../../plan/plan.ts';
 import type { Repository } from '../effects.ts';
-import { askGit, gitClient } from './client.ts';
 import { gitProgram } from './environment.ts';
+import { askGit, GitFailure, requireGit } from './plumbing.ts';
 
 /** The oldest git with `merge-tree --write-tree`, which merges without a working tree. */
 export const OLDEST_GIT = [2, 38, 0] as const;
@@ -31,12 +31,10 @@ export async function openRepository(cwd: string): Promise<Repository> {
 }
 
 async function requireGitVersion(cwd: string): Promise<[number, number, number]> {
-  let text: string;
-  try {
-    text = await gitClient(cwd).raw(['version']);
-  } catch (cause) {
+  const text = await askGit(cwd, ['version']);
+  if (text === null) {
     throw new OrchError({
-      code: 'git-missing', exitCode: EXIT.preflight, cause,
+      code: 'git-missing', exitCode: EXIT.preflight,
       message: `git could not be started (${gitProgram()})`,
       hint: `Install git ${OLDEST_GIT.slice(0, 2).join('.')} or later and make sure that it is on PATH.`,
     });
@@ -64,9 +62,9 @@ function requireFolder(cwd: string): void {
 async function requireRepository(cwd: string): Promise<string[]> {
   const args = ['rev-parse', '--path-format=absolute', '--git-common-dir', '--is-bare-repository', '--is-inside-work-tree', '--show-object-format'];
   try {
-    return (await gitClient(cwd).raw(args)).trim().split('\n');
+    return (await requireGit(args, { cwd })).toString().trim().split('\n');
   } catch (cause) {
-    const said = cause instanceof Error ? cause.message : '';
+    const said = cause instanceof GitFailure ? cause.stderr : '';
     if (said.includes('dubious ownership')) {
       throw new OrchError({
         code: 'repository-not-trusted', exitCode: EXIT.preflight, cause,
@@ -125,6 +123,14 @@ export async function resolveBase(repo: Repository, ref: string | null): Promise
 export async function currentBranch(repo: Repository): Promise<string | null> {
   const ref = await askGit(repositoryFolder(repo), ['symbolic-ref', '-q', 'HEAD']);
   return ref === null ? null : chomp(ref).replace(/^refs\/heads\//, '');
+}
+
+/** The commit of a branch (without `refs/heads/`), or null when there is none. */
+export async function branchTip(repo: Repository, branch: string): Promise<Sha | null> {
+  // `main~1` names a commit, and no branch can have such a name.
+  if (/[~^:\s]|@\{|\.\./.test(branch)) return null;
+  const out = await askGit(repositoryFolder(repo), ['rev-parse', '-q', '--verify', `refs/heads/${branch}^{commit}`]);
+  return out === null ? null : out.trim();
 }
 
 /** Every local and remote-tracking branch, short. */

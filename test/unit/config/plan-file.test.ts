@@ -41,7 +41,7 @@ describe('a plan file', () => {
     ['a need that is not there', changed((plan) => { Object.assign(plan.tasks[0] ?? {}, { needs: ['zzz'] }); }), 'plan.json tasks.a.needs: there is no task "zzz"'],
     ['a circle', changed((plan) => { Object.assign(plan.tasks[0] ?? {}, { needs: ['b'] }); }), 'needs: the task waits for itself'],
     ['an agent that is not there', { ...PLAN, agents: {} }, 'plan.json tasks.a.work.agent: the plan has no agent "mine"'],
-    ['a fan-out from nowhere', { ...PLAN, fanOuts: PLAN.fanOuts?.map((fanOut) => ({ ...fanOut, from: { task: 'b', output: null } })) }, 'plan.json fanOuts.t.from: must be a task that the fan-out needs'],
+    ['a fan-out from nowhere', { ...PLAN, fanOuts: PLAN.fanOuts?.map((fanOut) => Object.assign({}, fanOut, { from: { task: 'b', output: null } })) }, 'plan.json fanOuts.t.from: must be a task that the fan-out needs'],
   ])('with %s is refused', (_, plan, message) => {
     expect(read(plan)).toContain(message);
   });

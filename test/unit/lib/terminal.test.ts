@@ -83,3 +83,10 @@ test('time is linear: a megabyte of anything is quick', () => {
     expect(performance.now() - started).toBeLessThan(1000);
   }
 });
+
+test('what is taken for narrow without asking is', () => {
+  const narrow = [[0x20, 0x7e], [0xa1, 0xac], [0xae, 0x2ff], [0x2010, 0x2027], [0x2190, 0x21ff], [0x2500, 0x25fc], [0x2713, 0x2718], [0x2800, 0x28ff]] as const;
+  for (const [from, to] of narrow) {
+    for (let code = from; code <= to; code += 1) expect(stringWidth(String.fromCharCode(code)), code.toString(16)).toBe(1);
+  }
+});

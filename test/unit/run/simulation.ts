@@ -76,7 +76,7 @@ class VirtualClock implements Clock {
 function resultOf(scenario: Scenario, action: Action, tries: number): PhaseResult {
   const roll = random(scenario.seed, action.task, action.phase, tries);
   const detail = action.phase === 'prepare' ? { worktree: `/wt/${action.task}`, start: 'a'.repeat(40) }
-    : action.phase === 'work' ? { report: { sessionId: 's', model: null, costUsd: 0.25, tokens: null, turns: 1, result: null }, outputs: { items: JSON.stringify(Array.from({ length: scenario.items ?? 0 }, (_, i) => `item ${i}`)) } } : {};
+    : action.phase === 'work' ? { report: { sessionId: 's', model: null, costUsd: 0.25, tokens: null, turns: 1, result: null }, delivery: { head: '1'.repeat(40), ref: `refs/heads/orch/test/${action.task}`, commits: action.task === 't0' ? 0 : 1, filesChanged: 1, insertions: 1, deletions: 0 }, outputs: { items: JSON.stringify(Array.from({ length: scenario.items ?? 0 }, (_, i) => `item ${i}`)) } } : {};
   if (roll >= scenario.failing) return { ok: true, detail };
   const fitting = FAILURES.filter((f) => (action.phase === 'work' ? f.retry !== 'verify' : action.phase === 'verify' ? f.retry === 'verify' : f.retry === 'infrastructure' || f.reason === 'needs-conflict'));
   const failure = fitting[Math.floor(roll * 7) % fitting.length];
@@ -114,6 +114,16 @@ export async function simulate(scenario: Scenario): Promise<Seen> {
         running.delete(action.task);
         if (stop.gentle.aborted) return { ok: false, reason: 'interrupted', retry: 'never', message: 'stopped', detail: {} };
         return resultOf(scenario, action, tries.get(key) ?? 0);
+      },
+      merge: async (at, stop, record) => {
+        for (const id of at.merging?.tasks ?? []) {
+          await new Promise<void>((resolve) => { jobs.push(resolve); });
+          if (stop.gentle.aborted) break;
+          await record([{ type: 'merge-landing', tasks: [{ task: id, commit: '1'.repeat(40) }] }]);
+          const isMerged = random(scenario.seed, 'merge', id, session) >= scenario.failing;
+          await record([isMerged ? { type: 'task-merged', task: id, commit: '1'.repeat(40) } : { type: 'task-unmerged', task: id, merge: 'conflict', message: 'conflicts' }]);
+        }
+        return { type: 'merge-finished', notes: [] };
       },
       release: async ({ id }) => {
         await Promise.resolve();
@@ -176,6 +186,8 @@ const taskArbitrary = (i: number): fc.Arbitrary<PlannedTask> =>
     return r.isAgent ? agentTask(`t${i}`, over) : task(`t${i}`, over);
   });
 
+const MERGE = { when: 'end', strategy: 'merge', verify: [], onConflict: 'park', batch: 'auto', conflicts: [] } as const;
+
 export const scenarioArbitrary: fc.Arbitrary<Scenario> = fc.record({
   plan: fc.integer({ min: 1, max: 9 }).chain((n) => fc.tuple(
     fc.tuple(...Array.from({ length: n }, (_, i) => taskArbitrary(i))),
@@ -185,7 +197,8 @@ export const scenarioArbitrary: fc.Arbitrary<Scenario> = fc.record({
       maxWaitMs: fc.constantFrom(0, 60_000, 1_800_000),
     }),
     fc.option(fc.record({ source: fc.nat({ max: 8 }), verify: fc.boolean(), retries: fc.nat({ max: 1 }) })),
-  )).map(([tasks, over, fan]) => planOf(tasks, { ...over, ...withFanOut(tasks, fan) })),
+    fc.boolean(),
+  )).map(([tasks, over, fan, isMerged]) => planOf(tasks, { ...over, ...withFanOut(tasks, fan), ...(isMerged ? { target: 'main', merge: MERGE } : {}) })),
   items: fc.nat({ max: 5 }),
   seed: fc.integer(),
   failing: fc.constantFrom(0, 15, 40, 80),

@@ -54,8 +54,8 @@ function checkPhases({ journal }: Seen): void {
   }
 }
 
-function checkSchedule({ plan: frozen }: Scenario, { performed, journal, end }: Seen): void {
-  const plan = grownPlan(frozen, end.state);
+function checkSchedule({ plan: frozen }: Scenario, { performed, journal }: Seen): void {
+  const plan = { ...frozen, tasks: [...frozen.tasks, ...journal.flatMap((event) => (event.type === 'tasks-added' ? event.tasks : []))] };
   const tasks = new Map(plan.tasks.map((t) => [t.id, t]));
   const completedAt = new Map<string, number>();
   const startedAt = new Map<string, number>();
@@ -64,7 +64,9 @@ function checkSchedule({ plan: frozen }: Scenario, { performed, journal, end }: 
     if (event.type === 'phase-started' && !startedAt.has(event.task)) startedAt.set(event.task, event.seq);
   }
   for (const [id, seq] of startedAt) {
-    for (const need of tasks.get(id)?.needs ?? []) expect(completedAt.get(need) ?? Number.POSITIVE_INFINITY).toBeLessThan(seq);
+    // A fan-out means all of its tasks; told from their names, and not by the code under test.
+    const needs = (tasks.get(id)?.needs ?? []).flatMap((need) => (need === 'fan' ? [...tasks.keys()].filter((other) => other.startsWith('fan.')) : [need]));
+    for (const need of needs) expect(completedAt.get(need) ?? Number.POSITIVE_INFINITY).toBeLessThan(seq);
   }
   for (const { action, alongside, cancelled } of performed) {
     expect(cancelled).toBe(false);
@@ -91,13 +93,31 @@ function checkEnd({ plan: frozen, failing, crashes, cancelAt }: Scenario, seen: 
     const hadItsChance = now?.at === 'settled' && (now.outcome === 'failed' || now.outcome === 'timed-out') && !limits.has(now.reason ?? '');
     return outcomes[i] !== 'completed' && !(task.continueOnError && hadItsChance);
   });
-  expect(end.exitCode === 0).toBe(wrong.length === 0 && openFanOuts(frozen, end.state).length === 0 && end.state.cancelling !== 'interrupted');
+  const isUnmerged = plan.merge !== undefined && end.state.tasks.some((task) => task.delivery !== null && task.delivery.commits > 0 && task.merge?.status !== 'merged' && task.now.at === 'settled' && task.now.outcome === 'completed');
+  expect(end.exitCode === 0).toBe(wrong.length === 0 && !isUnmerged && openFanOuts(frozen, end.state).length === 0 && end.state.cancelling !== 'interrupted');
   expect(end.exitCode).toBe(exitCodeOf(plan, end.state));
   if (failing === 0 && cancelAt === null) expect(new Set(outcomes)).toEqual(new Set(['completed']));
   const counted = Object.values(end.state.counts).reduce((a, b) => a + b, 0);
   expect(counted).toBe(plan.tasks.length);
   if (failing === 0 && crashes.length === 0 && cancelAt === null) expect(seen.released.sort()).toEqual(plan.tasks.map((t) => t.id).sort());
   checkAttempts(plan, seen);
+}
+
+/** Merging comes when all tasks have settled, ends before the run does, and concerns only tasks that have completed. */
+function checkMerge({ journal }: Seen): void {
+  const completed = new Set<string>();
+  let isMerging = false;
+  for (const event of journal) {
+    if (event.type === 'task-settled' && event.outcome === 'completed') completed.add(event.task);
+    if (event.type === 'run-resumed') isMerging = false;
+    if (event.type === 'merge-started') {
+      expect(isMerging).toBe(false);
+      isMerging = true;
+      for (const id of event.tasks) expect(completed.has(id), id).toBe(true);
+    }
+    if (event.type === 'merge-finished') isMerging = false;
+    if (event.type === 'run-finished' || event.type === 'phase-started') expect(isMerging).toBe(false);
+  }
 }
 
 /** Tasks are added once, when their source has completed, before any of them starts, and the same after every crash. */
@@ -136,6 +156,8 @@ test(`the stream keeps its guarantees over ${RUNS} random runs`, async () => {
   let withCrash = 0;
   let withCancel = 0;
   let withAddedAndCrash = 0;
+  let withMerge = 0;
+  let withCrashInMerge = 0;
   await fc.assert(
     fc.asyncProperty(scenarioArbitrary, async (scenario) => {
       const seen = await simulate(scenario);
@@ -146,6 +168,9 @@ test(`the stream keeps its guarantees over ${RUNS} random runs`, async () => {
       checkSchedule(scenario, seen);
       checkEnd(scenario, seen);
       const added = checkAdded(scenario, seen);
+      checkMerge(seen);
+      if (seen.journal.some(({ type }) => type === 'merge-finished')) withMerge += 1;
+      if (seen.journal.some(({ type }, i) => type === 'run-resumed' && /^(merge-|task-(un)?merged)/.test(seen.journal[i - 1]?.type ?? ''))) withCrashInMerge += 1;
       if (added > 0 && seen.sessions > 1) withAddedAndCrash += 1;
     }),
     { numRuns: RUNS },
@@ -154,6 +179,8 @@ test(`the stream keeps its guarantees over ${RUNS} random runs`, async () => {
   expect(withCrash).toBeGreaterThan(RUNS / 5);
   expect(withCancel).toBeGreaterThan(RUNS / 20);
   expect(withAddedAndCrash).toBeGreaterThan(RUNS / 20);
+  expect(withMerge).toBeGreaterThan(RUNS / 20);
+  expect(withCrashInMerge).toBeGreaterThan(RUNS / 200);
 });
 
 test('a task that ends never runs again after a crash, and what was not settled does', async () => {

@@ -1,0 +1,105 @@
+// Where merges are made: a folder of objects of its own, which sees the repository's objects and which no garbage
+// collection looks at. What is to be kept is copied over, once it is complete. Never touches the repository's references.
+import { link, mkdir, mkdtemp, readdir, rm, writeFile, copyFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import process from 'node:process';
+import type { Repository } from '../effects.ts';
+import { gitEnvironment } from './environment.ts';
+
+export interface Quarantine {
+  /** Holds everything of this quarantine. */
+  readonly folder: string;
+  readonly objects: string;
+  /** Environment in which git works on the repository, but writes objects here. */
+  readonly env: Readonly<Record<string, string>>;
+  /** As `env`, but with references and settings of its own: for commands that cannot do without moving a reference. */
+  readonly privateEnv: Readonly<Record<string, string>>;
+  /** Gives the repository every object that was made here since the last time. */
+  release(): Promise<void>;
+  /** The next `release` gives everything again. */
+  forget(): void;
+  /** Deletes the folder. */
+  dispose(): Promise<void>;
+}
+
+/** A new quarantine below `<common>/orch/tmp`. */
+export async function openQuarantine(repo: Repository): Promise<Quarantine> {
+  const home = path.join(repo.commonDir, 'orch', 'tmp');
+  await mkdir(home, { recursive: true });
+  await clearDead(home);
+  const folder = await mkdtemp(path.join(home, `merge-${os.hostname()}-${process.pid}-`));
+  const objects = path.join(folder, 'objects');
+  const theirs = path.join(repo.commonDir, 'objects');
+  const empty = path.join(folder, 'empty');
+  await Promise.all([mkdir(path.join(objects, 'info'), { recursive: true }), mkdir(path.join(objects, 'pack'), { recursive: true }), mkdir(path.join(folder, 'refs')), mkdir(empty)]);
+  const format = repo.objectFormat === 'sha1' ? '[core]\n\trepositoryformatversion = 0\n\tbare = true\n' : '[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n\tobjectformat = sha256\n';
+  await Promise.all([
+    writeFile(path.join(folder, 'HEAD'), 'ref: refs/heads/none\n'),
+    writeFile(path.join(folder, 'config'), format),
+    writeFile(path.join(objects, 'info', 'alternates'), `${quoted(theirs)}\n`),
+  ]);
+  const base = gitEnvironment([['core.sparseCheckout', 'false']]);
+  const env = { ...base, GIT_DIR: repo.commonDir, GIT_WORK_TREE: empty, GIT_INDEX_FILE: path.join(folder, 'no-index'), GIT_OBJECT_DIRECTORY: objects, GIT_ALTERNATE_OBJECT_DIRECTORIES: quoted(theirs) };
+  const released = new Set<string>();
+  return {
+    folder, objects, env,
+    privateEnv: { ...base, GIT_DIR: folder },
+    release: () => release(objects, theirs, released),
+    forget: () => released.clear(),
+    dispose: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+/** What processes of this machine that are no more have left. Everything in it that was of use has been released. */
+async function clearDead(home: string): Promise<void> {
+  for (const name of await readdir(home)) {
+    const [, host, pid] = /^merge-(.*)-(\d+)-[^-]+$/.exec(name) ?? [];
+    if (host === os.hostname() && !isAlive(Number(pid))) await rm(path.join(home, name), { recursive: true, force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}
+
+/** As git reads it: a path may have colons, line feeds and quotes. */
+function quoted(file: string): string {
+  return `"${file.replaceAll(/["\\]/g, (c) => `\\${c}`).replaceAll('\n', '\\n')}"`;
+}
+
+/** Hard links, so that what was made here stays complete for the merges that build on it. An index comes after its pack. */
+async function release(from: string, to: string, released: Set<string>): Promise<void> {
+  const loose: string[] = [];
+  const packs: string[] = [];
+  for (const name of await readdir(from)) {
+    if (name === 'info') continue;
+    const files = (await readdir(path.join(from, name))).map((file) => path.join(name, file)).filter((file) => !released.has(file) && !/(?:^|\/)tmp_/.test(file));
+    (name === 'pack' ? packs : loose).push(...files);
+  }
+  const folders = new Set([...loose, ...packs].map((file) => path.dirname(file)));
+  await Promise.all([...folders].map((folder) => mkdir(path.join(to, folder), { recursive: true })));
+  const give = async (file: string): Promise<void> => {
+    await linkOrCopy(path.join(from, file), path.join(to, file));
+    released.add(file);
+  };
+  await Promise.all(packs.filter((file) => !file.endsWith('.idx')).map(give));
+  await Promise.all(packs.filter((file) => file.endsWith('.idx')).map(give));
+  await Promise.all(loose.map(give));
+}
+
+async function linkOrCopy(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // The same name is the same content.
+    if (code === 'EEXIST') return;
+    if (code !== 'EXDEV' && code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'EMLINK') throw error;
+    await copyFile(from, to);
+  }
+}

@@ -1,0 +1,112 @@
+// A working tree for verifying merges: made once, then switched from commit to commit. It is orch's own, so that it may
+// be reset and cleaned; ignored files stay, because that is what makes the next verification fast.
+import { lstat, mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { Sha } from '../../plan/plan.ts';
+import type { Repository } from '../effects.ts';
+import { gitEnvironment } from './environment.ts';
+import { gitRaw, requireGit, splitNul } from './plumbing.ts';
+
+export interface MergeWorktree {
+  readonly path: string;
+  /** Makes the files be exactly those of a commit, but for ignored ones. The commit must be in the repository. */
+  switchTo(commit: Sha): Promise<void>;
+  /** Files, tracked or not, that differ from the commit: what a command has changed. Ignored ones do not count. */
+  changes(): Promise<string[]>;
+  /** The content of files (latin1 paths), null for one that is not there or not a regular file. */
+  read(paths: readonly string[]): Promise<ReadonlyMap<string, Buffer | null>>;
+  /** Removes the worktree and all that is in it. */
+  remove(): Promise<void>;
+}
+
+let adding: Promise<unknown> = Promise.resolve();
+
+/** Makes a detached worktree at `folder`, or takes over one that an earlier orch left there. */
+export async function openMergeWorktree(repo: Repository, folder: string, commit: Sha): Promise<MergeWorktree> {
+  const env = gitEnvironment([['core.sparseCheckout', 'false'], ['checkout.workers', '0']]);
+  const common = { cwd: repo.commonDir, env: { ...env, GIT_DIR: repo.commonDir } };
+  const inside = { cwd: folder, env: { ...env, GIT_CEILING_DIRECTORIES: path.dirname(folder) } };
+  const isOurs = async (): Promise<boolean> => {
+    const output = await gitRaw(['rev-parse', '--path-format=absolute', '--show-toplevel', '--git-common-dir'], inside);
+    const [top, commonDir] = output.stdout.toString().split('\n');
+    return output.code === 0 && top === folder && commonDir === repo.commonDir;
+  };
+  const add = async (): Promise<void> => {
+    if (await isOurs()) return;
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(path.dirname(folder), { recursive: true });
+    for (let round = 0; ; round += 1) {
+      const args = ['worktree', 'add', '-f', '-f', '--detach', '--no-checkout', '--lock', '--reason', 'orch verifies merges here', folder, commit];
+      const output = await gitRaw(args, common);
+      if (output.code === 0) return;
+      // Other git processes read each other's half-written entries; that passes.
+      if (round >= 10 || !/commondir|\.lock|could not lock/.test(output.stderr)) throw new Error(`no worktree could be made at ${folder}: ${output.stderr}`);
+    }
+  };
+  const turn = adding.then(add);
+  adding = turn.catch(() => {});
+  await turn;
+  return {
+    path: folder,
+    async switchTo(to) {
+      await rm(path.join((await requireGit(['rev-parse', '--absolute-git-dir'], inside)).toString().trim(), 'index.lock'), { force: true });
+      await requireGit(['checkout', '-q', '-f', '--detach', '--no-recurse-submodules', to], inside);
+      await requireGit(['clean', '-q', '-f', '-f', '-d'], inside);
+    },
+    async changes() {
+      const out = await requireGit(['status', '--porcelain', '-z', '--no-renames', '--untracked-files=all', '--ignore-submodules=dirty'], inside);
+      return splitNul(out).map((entry) => entry.slice(3));
+    },
+    async read(paths) {
+      return new Map(await Promise.all(paths.map(async (name) => [name, await contentOf(folder, name)] as const)));
+    },
+    remove: async () => { await removeWorktree(repo, folder); },
+  };
+}
+
+async function removeWorktree(repo: Repository, folder: string): Promise<void> {
+  const common = { cwd: repo.commonDir, env: { ...gitEnvironment(), GIT_DIR: repo.commonDir } };
+  await gitRaw(['worktree', 'unlock', folder], common);
+  await gitRaw(['worktree', 'remove', '-f', '-f', folder], common);
+  await rm(folder, { recursive: true, force: true });
+}
+
+async function contentOf(folder: string, name: string): Promise<Buffer | null> {
+  const file = Buffer.concat([Buffer.from(`${folder}/`), Buffer.from(name, 'latin1')]);
+  const info = await lstat(file).catch(() => null);
+  return info?.isFile() === true ? readFile(file) : null;
+}
+
+export interface WorktreePool {
+  /** Does something with a worktree that has exactly the files of a commit. Makes another one when all are in use. */
+  use<T>(commit: Sha, work: (worktree: MergeWorktree) => Promise<T>): Promise<T>;
+  /** Removes them, and those that a dead merge has left. */
+  close(): Promise<void>;
+}
+
+/** Worktrees `<folder>-1`, `<folder>-2` …, as many as are used at once. */
+export function openWorktreePool(repo: Repository, folder: string): WorktreePool {
+  const all: Promise<MergeWorktree>[] = [];
+  const free: MergeWorktree[] = [];
+  return {
+    async use(commit, work) {
+      let worktree = free.pop();
+      if (worktree === undefined) {
+        const made = openMergeWorktree(repo, `${folder}-${all.length + 1}`, commit);
+        all.push(made);
+        worktree = await made;
+      }
+      try {
+        await worktree.switchTo(commit);
+        return await work(worktree);
+      } finally {
+        free.push(worktree);
+      }
+    },
+    async close() {
+      await Promise.all(all.map(async (made) => (await made.catch(() => null))?.remove()));
+      const names = await readdir(path.dirname(folder)).catch(() => []);
+      for (const name of names) if (/^-\d+$/.test(name.slice(path.basename(folder).length)) && name.startsWith(path.basename(folder))) await removeWorktree(repo, path.join(path.dirname(folder), name));
+    },
+  };
+}

@@ -1,0 +1,116 @@
+// The git side of a merge as one thing: stacks, verification worktrees, audit, landing. It does each job that it is
+// given, and knows nothing of the order in which they come.
+import path from 'node:path';
+import type { RunId, Sha, TaskId } from '../../plan/plan.ts';
+import type { Repository } from '../effects.ts';
+import { gitEnvironment } from './environment.ts';
+import { createLander, type Landing } from './land.ts';
+import { openAssembler, type AssembledStep, type Assembly, type MergeBranch, type MergeStrategy, type Regenerate } from './merge-assemble.ts';
+import { auditStack, type AuditStep } from './merge-audit.ts';
+import type { ConflictPolicy } from './merge-policy.ts';
+import { openWorktreePool } from './merge-worktree.ts';
+
+/** `broken`: the commands could not be run, which says nothing about the files. */
+export type VerifyVerdict = 'pass' | 'fail' | 'broken';
+
+export interface MergeWorldOptions {
+  readonly repo: Repository;
+  readonly run: RunId;
+  /** Branch to land on, without `refs/heads/`. */
+  readonly target: string;
+  readonly strategy: MergeStrategy;
+  readonly policies: readonly ConflictPolicy[];
+  /** Folder for verification worktrees; it may exist. */
+  readonly root: string;
+  /** Of the commit that a branch becomes. */
+  readonly message: (id: TaskId) => string;
+  /** Runs the verify commands in a folder with exactly the files of a commit. Must not leave anything running. */
+  readonly verify: (folder: string, commit: Sha, signal: AbortSignal) => Promise<VerifyVerdict>;
+  /** Runs one command that makes files anew; true = it succeeded. Absent: such conflicts stay conflicts. */
+  readonly regenerate?: (folder: string, command: string) => Promise<boolean>;
+  /** Things worth a line that failed nothing. */
+  readonly onNote: (note: string) => void;
+  /** Seconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** What a branch to merge is, for git. */
+export type WorldBranch = Omit<MergeBranch, 'message'>;
+
+export interface GitMergeWorld {
+  assemble(name: string, onto: Sha, branches: readonly WorldBranch[]): Promise<Assembly & { readonly kind: 'assembled' }>;
+  verify(commit: Sha, signal: AbortSignal): Promise<VerifyVerdict>;
+  /** Throws when the audit finds anything wrong: nothing is landed then. Only commits of this world's stacks can land. */
+  land(from: Sha, to: Sha): Promise<{ readonly kind: 'landed' } | { readonly kind: 'target-moved'; readonly to: Sha }>;
+  /** Where the target is, or what waits for it; null = there is no such branch. */
+  tip(): Promise<Sha | null>;
+  contains(commit: Sha): Promise<boolean>;
+  /** How the last landing went; null before the first. */
+  lastLanding(): Landing | null;
+  /** Removes worktrees, temporary objects and references. Conflicts that were kept stay. */
+  close(): Promise<void>;
+}
+
+/** Opens what merging takes; `close` must be called. */
+export async function openMergeWorld(options: MergeWorldOptions): Promise<GitMergeWorld> {
+  const { repo, run } = options;
+  const pool = openWorktreePool(repo, path.join(options.root, 'merge'));
+  const lander = createLander(repo, { run, target: options.target });
+  const regenerate: Regenerate = async (commit, command, paths) =>
+    pool.use(commit, async (worktree) => ((await options.regenerate?.(worktree.path, command)) === true ? worktree.read(paths) : null));
+  const { strategy, policies, now } = options;
+  const assembler = await openAssembler({ repo, run, strategy, policies, now, ...(options.regenerate === undefined ? {} : { regenerate }) });
+  const steps = new Map<Sha, AuditStep & { readonly below: Sha }>();
+  let last: Landing | null = null;
+
+  const remember = (onto: Sha, made: readonly AssembledStep[], branches: readonly MergeBranch[]): void => {
+    const byId = new Map(branches.map((branch) => [branch.id, branch]));
+    for (const [i, { id, commit, resolved }] of made.entries()) {
+      const branch = byId.get(id);
+      const below = made[i - 1]?.commit ?? onto;
+      if (branch !== undefined && commit !== below) steps.set(commit, { branch, commit, resolved, below });
+    }
+  };
+
+  const audit = async (from: Sha, to: Sha): Promise<void> => {
+    const stack: AuditStep[] = [];
+    for (let at = to; at !== from; ) {
+      const step = steps.get(at);
+      if (step === undefined) throw new Error(`${at} was not stacked on ${from} here, so it cannot be landed`);
+      stack.unshift(step);
+      at = step.below;
+    }
+    const problems = await auditStack({ cwd: repo.commonDir, env: { ...gitEnvironment(), GIT_DIR: repo.commonDir } }, from, stack);
+    if (problems.length > 0) throw new Error(`the merged result is not what its branches say, so it was not landed: ${problems.slice(0, 3).join('; ')}`);
+  };
+
+  return {
+    async assemble(name, onto, branches) {
+      const named = branches.map((branch) => ({ ...branch, message: options.message(branch.id) }));
+      const assembly = await assembler.assemble(name, onto, named);
+      remember(onto, assembly.steps, named);
+      return { kind: 'assembled', ...assembly };
+    },
+    verify: (commit, signal) => pool.use(commit, async (worktree) => {
+      if (signal.aborted) return 'broken';
+      const verdict = await options.verify(worktree.path, commit, signal);
+      const changed = verdict === 'pass' ? await worktree.changes() : [];
+      if (changed.length > 0) options.onNote(`the verify command changes files that are not ignored (${changed.slice(0, 3).join(', ')}); its changes are not merged`);
+      return verdict;
+    }),
+    async land(from, to) {
+      await audit(from, to);
+      last = await lander.land(from, to);
+      if (last.kind === 'failed') throw new Error(last.message);
+      if (last.kind === 'aside') options.onNote(`merged on ${last.branch}, because ${last.because}. To bring it in: ${last.command}`);
+      return last.kind === 'moved' ? { kind: 'target-moved', to: last.to } : { kind: 'landed' };
+    },
+    tip: () => lander.tip(),
+    contains: (commit) => lander.contains(commit),
+    lastLanding: () => last,
+    async close() {
+      await assembler.close();
+      await pool.close();
+    },
+  };
+}

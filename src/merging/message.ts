@@ -1,0 +1,45 @@
+// What the commits of a merge say. Pure.
+import type { RunId, TaskId } from '../plan/plan.ts';
+
+export interface MergeMessageParts {
+  readonly strategy: 'merge' | 'squash' | 'rebase';
+  readonly run: RunId;
+  readonly task: TaskId;
+  /** For people. */
+  readonly name: string;
+  readonly attempt: number;
+  /** What the task was asked to do; null for shell commands. */
+  readonly prompt: string | null;
+  /** `Name <email>` of an agent that is to be named as co-author. */
+  readonly coAuthor: string | null;
+}
+
+const SUBJECT_LENGTH = 72;
+const SUMMARY_LENGTH = 500;
+
+/** A commit message: subject, a summary of the prompt when the work becomes one commit, trailers. Ends with a line feed. */
+export function mergeMessage(parts: MergeMessageParts): string {
+  const name = oneLine(parts.name) || parts.task;
+  const subject = parts.strategy === 'squash' ? name : `Merge ${name}`;
+  const prompt = parts.prompt === null ? '' : cut(parts.prompt.trim(), SUMMARY_LENGTH);
+  const body = parts.strategy === 'squash' && prompt !== '' && oneLine(prompt) !== name ? `${guard(prompt)}\n\n` : '';
+  const trailers = [`Orch-Run: ${parts.run}`, `Orch-Task: ${parts.task}`, `Orch-Attempt: ${parts.attempt}`];
+  if (parts.coAuthor !== null) trailers.push(`Co-authored-by: ${oneLine(parts.coAuthor)}`);
+  return `${cut(subject, SUBJECT_LENGTH)}\n\n${body}${trailers.join('\n')}\n`;
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/\s+/g, ' ').trim();
+}
+
+function cut(text: string, most: number): string {
+  const letters = Array.from(text);
+  return letters.length <= most ? text : `${letters.slice(0, most - 1).join('').trimEnd()}…`;
+}
+
+/** A paragraph of a prompt must not be read as trailers, nor a line of it as a comment. */
+function guard(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- git refuses NUL, and terminals obey the others
+  const plain = text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f]/g, '');
+  return plain.split('\n').map((line) => (/^(?:#|[\w-]+: )/.test(line) ? ` ${line}` : line.trimEnd())).join('\n');
+}

@@ -1,0 +1,174 @@
+// One merge of a run, from what it delivered to facts of its journal: what the target has already is only told, the rest
+// goes through the queue. What became of a landing that nobody lived to record is asked of git, as is everything else.
+import { crashPoint } from '../lib/crash-point.ts';
+import { listSome } from '../lib/text.ts';
+import type { MergeSettings, Plan, RunId, Sha, TaskId } from '../plan/plan.ts';
+import { grownPlan } from '../run/grown.ts';
+import type { Fact } from '../run/events.ts';
+import type { RunState } from '../run/state.ts';
+import { deliveredBranches, type DeliveredBranch } from './branches.ts';
+import { Merger, type MergeWorld } from './merger.ts';
+import { watchQueue, type Watch } from './outcomes.ts';
+import { initialQueue, type Candidate, type MergeFact } from './queue.ts';
+import type { MergeCommands } from './verify.ts';
+
+/** The result of moving the target. */
+export type LastLanding = { readonly kind: string; readonly branch?: string; readonly because?: string; readonly command?: string } | null;
+export interface RunMergeWorld extends MergeWorld {
+  tip(): Promise<Sha | null>;
+  lastLanding(): LastLanding;
+  close(): Promise<void>;
+}
+
+export interface MergeGit {
+  /** Commits of a branch (without `refs/heads/`) that `since` has not; null = there is no such branch. */
+  commitsOf(branch: string, since: Sha): Promise<ReadonlySet<Sha> | null>;
+  /** Paths that differ between each pair of commits; null where one of them is not in the repository any more. */
+  changedPaths(pairs: readonly { readonly from: Sha; readonly to: Sha }[]): Promise<readonly (readonly string[] | null)[]>;
+  open(target: string, settings: MergeSettings, parts: { commands: MergeCommands; onNote: (note: string) => void }): Promise<RunMergeWorld>;
+}
+
+export interface RunMergeOptions {
+  readonly plan: Plan;
+  readonly state: RunState;
+  readonly git: MergeGit;
+  readonly commands: MergeCommands;
+  /** Verifications at once. */
+  readonly slots: number;
+  readonly stop: AbortSignal;
+  /** Resolves when the facts are on disk. */
+  readonly record: (facts: readonly Fact[]) => Promise<void>;
+}
+
+/** The branch on which results wait for a target that cannot be touched. */
+export function waitingBranch(run: RunId): string {
+  return `orch/${run}/merged`;
+}
+
+/** Merges what `state.merging` says; returns the fact that ends it. Rejects when a fact could not be recorded. */
+export async function runMerge(options: RunMergeOptions): Promise<Fact> {
+  const { state, git, record, stop } = options;
+  const plan = grownPlan(options.plan, state);
+  const { merging } = state;
+  if (merging === null) throw new Error('no merge is under way');
+  crashPoint('merge-begun');
+  const { target, settings } = merging;
+  const branches = deliveredBranches(plan, state, merging.tasks);
+  const notes: string[] = [];
+  const onTarget = async (): Promise<ReadonlySet<Sha> | null> => await git.commitsOf(target, plan.base.sha);
+  const refuse = async (ids: readonly TaskId[], message: string): Promise<void> => {
+    await record(ids.map((task) => ({ type: 'task-unmerged', task, merge: 'unmerged', message })));
+  };
+  if ((await onTarget()) === null) {
+    await refuse(branches.map(({ id }) => id), `there is no branch ${target} to merge into`);
+    return { type: 'merge-finished', notes };
+  }
+  const world = await git.open(target, settings, { commands: options.commands, onNote: (note) => notes.push(note) });
+  try {
+    const waiting = await bringIn(world, async () => await git.commitsOf(waitingBranch(plan.run), plan.base.sha), onTarget);
+    const has = (await onTarget()) ?? new Set<Sha>();
+    const done = branches.flatMap(({ id, tip, landed }) => (landed !== null && has.has(landed) ? [{ task: id, commit: landed }] : has.has(tip) ? [{ task: id, commit: tip }] : []));
+    await record(done.map((each) => ({ type: 'task-merged', ...each })));
+    const isDone = new Set(done.map(({ task }) => task));
+    const isWaiting = ({ landed, tip }: DeliveredBranch): boolean => waiting.has(landed ?? tip) || waiting.has(tip);
+    const rest = branches.filter((branch) => !isDone.has(branch.id) && !isWaiting(branch));
+    const candidates = await candidatesOf(git, rest, async (lost) => { await refuse(lost, 'its commits are not in the repository any more'); });
+    const watch = watchQueue({ run: plan.run, target, whyRefused: (commit) => options.commands.whyRefused(commit), isOnTarget: () => world.lastLanding()?.kind === 'landed' });
+    if (candidates.length > 0) await mergeQueue({ world, watch, candidates, slots: options.slots, settings, stop, record });
+    const now = (await onTarget()) ?? new Set<Sha>();
+    const aside = branches.filter((branch) => !isDone.has(branch.id) && (watch.pending.has(branch.id) || isWaiting(branch)));
+    const because = asideText(world.lastLanding(), waitingBranch(plan.run));
+    await record(aside.map(({ id, landed, tip }): Fact => {
+      const commit = watch.pending.get(id) ?? landed ?? tip;
+      return now.has(commit) ? { type: 'task-merged', task: id, commit } : { type: 'task-unmerged', task: id, merge: 'unmerged', message: because };
+    }));
+    crashPoint('merge-told');
+    return { type: 'merge-finished', notes: [...new Set([...watch.notes, ...notes])].slice(-20) };
+  } finally {
+    await world.close();
+  }
+}
+
+function asideText(landing: LastLanding, branch: string): string {
+  if (landing?.kind !== 'aside') return `merged on ${branch}, which is not on the target yet`;
+  return `merged on ${branch}, not on the target, because ${landing.because ?? 'it could not be touched'}; to bring it in: ${landing.command ?? `git merge --ff-only ${branch}`}`;
+}
+
+/** Results of an earlier merge that wait for the target are tried first. Returns the commits that still wait. */
+async function bringIn(world: RunMergeWorld, waitingCommits: () => Promise<ReadonlySet<Sha> | null>, onTarget: () => Promise<ReadonlySet<Sha> | null>): Promise<ReadonlySet<Sha>> {
+  const none = new Set<Sha>();
+  const tip = await world.tip();
+  const waiting = (await waitingCommits()) ?? none;
+  if (tip === null || !waiting.has(tip) || (await onTarget())?.has(tip) === true) return none;
+  // Whatever is in its way, it waits on.
+  await world.land(tip, tip, []).catch(() => null);
+  return (await onTarget())?.has(tip) === true ? none : waiting;
+}
+
+async function candidatesOf(git: MergeGit, branches: readonly DeliveredBranch[], onLost: (ids: readonly TaskId[]) => Promise<void>): Promise<readonly Candidate[]> {
+  const paths = await git.changedPaths(branches.map(({ start, tip }) => ({ from: start, to: tip })));
+  const lost = branches.filter((_, i) => paths[i] === null).map(({ id }) => id);
+  if (lost.length > 0) await onLost(lost);
+  const ids = new Set(branches.map(({ id }) => id));
+  return branches.flatMap(({ id, tip, start, needs, size }, i) => {
+    const changed = paths[i];
+    // What is not among them is on the target already.
+    return changed === null || changed === undefined ? [] : [{ id, tip, start, needs: needs.filter((need) => ids.has(need)), paths: changed, priority: 0, size }];
+  });
+}
+
+interface QueueRun {
+  readonly world: RunMergeWorld;
+  readonly watch: Watch;
+  readonly candidates: readonly Candidate[];
+  readonly slots: number;
+  readonly settings: MergeSettings;
+  readonly stop: AbortSignal;
+  readonly record: (facts: readonly Fact[]) => Promise<void>;
+}
+
+async function mergeQueue({ world, watch, candidates, slots, settings, stop, record }: QueueRun): Promise<void> {
+  const merger = new Merger({
+    world: settings.verify.length > 0 ? steps(world) : { ...steps(world), verify: async () => await Promise.resolve('pass' as const) },
+    state: initialQueue({ slots, batch: settings.batch }),
+    record: async (fact: MergeFact) => {
+      const facts = watch.factsOf(fact, merger.state);
+      if (facts.length > 0) await record(facts);
+      if (facts.some(({ type }) => type === 'merge-landing')) crashPoint('merge-landing');
+      const clash = facts.flatMap((each) => (each.type === 'task-unmerged' && each.merge === 'conflict' ? [each.task] : []));
+      if (settings.onConflict === 'fail' && clash.length > 0) merger.tell({ type: 'queue-stopped', reason: 'stopped', message: `not merged, because ${listSome(clash, 5)} conflicts and on-conflict is fail` });
+    },
+  });
+  const onStop = (): void => { merger.tell({ type: 'queue-stopped', reason: 'stopped', message: 'merging was stopped before its turn came' }); };
+  merger.tell({ type: 'target-seen', commit: (await world.tip()) ?? '', green: settings.verify.length === 0, landed: null });
+  merger.tell({ type: 'branches-arrived', candidates });
+  merger.tell({ type: 'arrivals-closed' });
+  if (stop.aborted) onStop();
+  stop.addEventListener('abort', onStop, { once: true });
+  try {
+    await merger.run();
+  } finally {
+    stop.removeEventListener('abort', onStop);
+  }
+}
+
+/** The world, with the steps at which a merge may die. */
+function steps(world: MergeWorld): MergeWorld {
+  return {
+    async assemble(name, onto, branches, signal) {
+      const assembled = await world.assemble(name, onto, branches, signal);
+      crashPoint('merge-stacked');
+      return assembled;
+    },
+    async verify(commit, signal) {
+      const verdict = await world.verify(commit, signal);
+      crashPoint('merge-verified');
+      return verdict;
+    },
+    async land(from, to, branches) {
+      const landed = await world.land(from, to, branches);
+      crashPoint('merge-landed');
+      return landed;
+    },
+  };
+}

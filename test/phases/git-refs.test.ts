@@ -1,0 +1,66 @@
+// References: the reader that starts no process sees what git sees, and the one process that moves them survives refusals.
+import { rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createRefReader } from '../../src/effects/git/loose-refs.ts';
+import { openRepository } from '../../src/effects/git/repository.ts';
+import { createRefs } from '../../src/effects/git/refs.ts';
+import { makeRepo, type TestRepo } from '../support/repo.ts';
+
+let repo: TestRepo;
+beforeEach(() => { repo = makeRepo(); });
+afterEach(() => { repo.dispose(); });
+const PREFIXES = ['refs/heads', 'refs/tags'];
+const gitDir = (...parts: string[]): string => path.join(repo.path, '.git', ...parts);
+
+/** Everything that git lists below the prefixes. */
+function asGit(): Record<string, string> {
+  const lines = repo.git('for-each-ref', '--format=%(refname) %(objectname)', ...PREFIXES).split('\n');
+  return Object.fromEntries(lines.filter((line) => line !== '').map((line) => line.split(' ')));
+}
+
+test('the reader sees what git sees, whatever was done to the references', () => {
+  const [older, newer] = [repo.git('rev-parse', 'HEAD~1'), repo.git('rev-parse', 'HEAD')];
+  const read = createRefReader(gitDir(), PREFIXES);
+  const steps: readonly (() => unknown)[] = [
+    () => repo.git('branch', 'one'),
+    () => repo.git('branch', 'deep/er/two', older),
+    () => repo.git('tag', 'v1'),
+    () => repo.git('tag', '-a', '-m', 'annotated', 'v2'),
+    () => repo.git('pack-refs', '--all'),
+    () => repo.git('branch', '-f', 'one', older),
+    () => repo.git('branch', '-D', 'deep/er/two'),
+    () => repo.git('symbolic-ref', 'refs/heads/alias', 'refs/heads/one'),
+    // As somebody without git would, in place and at once: neither the folder nor the size tells.
+    () => writeFileSync(gitDir('refs/heads/one'), `${newer}\n`),
+    () => writeFileSync(gitDir('refs/heads/one'), `${older}\n`),
+    () => writeFileSync(gitDir('refs/heads/one.lock'), 'half'),
+    () => rmSync(gitDir('refs/heads/one')),
+    () => repo.git('pack-refs', '--all', '--prune'),
+  ];
+  for (const step of steps) {
+    step();
+    expect(Object.fromEntries(read())).toEqual(asGit());
+  }
+});
+
+test('many moves at once, one of which is refused: only that one is', async () => {
+  const refs = createRefs(await openRepository(repo.path));
+  const head = repo.git('rev-parse', 'HEAD');
+  repo.git('branch', 'taken', 'HEAD~1');
+  const names = ['a', 'b/c', 'taken', 'd'];
+  const refusals = await Promise.all(names.map(async (name) => await refs.move([{ ref: `refs/heads/${name}`, from: null, to: head }])));
+  expect(refusals.map((refusal) => refusal === null)).toEqual([true, true, false, true]);
+  expect(refusals[2]).toMatch(/^cannot lock ref 'refs\/heads\/taken'/);
+  // The process that refused has ended; the next move has a new one.
+  expect(await refs.move([{ ref: 'refs/heads/a', from: head, to: null }])).toBeNull();
+  expect(Object.keys(asGit())).toEqual(['refs/heads/b/c', 'refs/heads/d', 'refs/heads/main', 'refs/heads/taken']);
+});
+
+test('a move of two references is made whole or not at all', async () => {
+  const refs = createRefs(await openRepository(repo.path));
+  const head = repo.git('rev-parse', 'HEAD');
+  const refusal = await refs.move([{ ref: 'refs/heads/new', from: null, to: head }, { ref: 'refs/heads/main', from: null, to: head }]);
+  expect(refusal).toMatch(/refs\/heads\/main/);
+  expect(Object.keys(asGit())).toEqual(['refs/heads/main']);
+});
