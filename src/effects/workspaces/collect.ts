@@ -3,6 +3,7 @@
 import { realpathSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { crashPoint } from '../../lib/crash-point.ts';
 import type { Sha } from '../../plan/plan.ts';
 import type { Collected, Finding } from '../effects.ts';
@@ -35,14 +36,19 @@ export interface Captured {
 export async function capture(context: Context, live: Live, how: Capture): Promise<Captured> {
   if (live.known !== null && (await isUnchanged(context, live, live.known))) return { collected: live.known.collected, keep: null };
   let refusal = '';
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < 4; round++) {
     const captured = await captureOnce(context, live, how);
     if (typeof captured !== 'string') return captured;
     refusal = captured;
-    await removeStaleLocks(context, live);
+    if (!refusal.includes('.lock')) continue;
+    // A lock that is still there after a while is not of a git that is at work.
+    await delay(LOCK_WAIT_MS);
+    if (round > 0) await removeStaleLocks(context, live);
   }
   throw new Error(`${branchRef(live.workspace)} could not be moved: ${refusal}`);
 }
+
+const LOCK_WAIT_MS = 100;
 
 /** Locks of a git that was killed, on what is this attempt's alone: its processes are gone, so nobody holds them. */
 async function removeStaleLocks(context: Context, { admin, workspace }: Live): Promise<void> {
