@@ -111,9 +111,10 @@ test.runIf(hasTerminals)('Ctrl-Z on a terminal stops orch, fg goes on', async ()
   const pid = Number(/process (\d+)/.exec((await project.run(['resume', run])).stderr)?.[1]);
   terminal.type('\u001A');
   while (stateOf(pid) !== 'T') await delay(10);
-  // The program that makes the terminal has stopped with it.
-  for (const stopped of [parentOf(pid), pid]) process.kill(stopped, 'SIGCONT');
+  // The program that makes the terminal stops with it, a moment before or after.
+  const goOn = setInterval(() => { for (const stopped of [parentOf(pid), pid]) process.kill(stopped, 'SIGCONT'); }, 50);
   await terminal.until((screen) => !screen.cursorVisible);
+  clearInterval(goOn);
   writeFileSync(at('go'), '');
   await terminal.ended;
   expect(terminal.screen.cursorVisible).toBe(true);
