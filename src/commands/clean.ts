@@ -5,7 +5,7 @@ import { gitRaw } from '../effects/git/plumbing.ts';
 import { openRepository } from '../effects/git/repository.ts';
 import type { Repository } from '../effects/effects.ts';
 import { createWorkspaces } from '../effects/workspaces.ts';
-import { deleteBranches, forgetWorkspace, listBranches, listWorkspaces, type OwnedRef, type OwnedWorkspace } from '../effects/workspaces/owned.ts';
+import { deleteBranches, forgetWorkspace, listBranches, listWorkspaces, mergedRefs, type OwnedRef, type OwnedWorkspace } from '../effects/workspaces/owned.ts';
 import { EXIT, OrchError } from '../errors.ts';
 import { loadHolder } from '../journal/lock.ts';
 import { listRuns, resolveRun } from '../journal/run-list.ts';
@@ -71,7 +71,8 @@ async function findLeftovers(repo: Repository, run: RunId, force: boolean): Prom
   const present = (await listWorkspaces(repo, run)).filter(({ workspace, isPresent }) => isPresent || branches.some(({ worktree }) => worktree === workspace.path));
   const dirty = await Promise.all(present.map(async ({ workspace, isPresent }) => isPresent && !force && (await isUnsaved(workspace.path))));
   const worktrees = present.filter((_, i) => dirty[i] !== true);
-  const merged = await mergedRefs(repo, plan?.target ?? 'HEAD', plan?.base.sha ?? null);
+  // In the target, or nothing beyond the base.
+  const merged = new Set([...(await mergedRefs(repo, plan?.target ?? 'HEAD')), ...(await mergedRefs(repo, plan?.base.sha ?? null))]);
   const removable = branches.filter(({ ref }) => force || merged.has(ref));
   const kept = [
     ...present.filter((_, i) => dirty[i] === true).map(({ workspace }) => `${workspace.path}: it has changes that are not saved (--force saves them on refs/orch/rescue)`),
@@ -84,17 +85,6 @@ async function findLeftovers(repo: Repository, run: RunId, force: boolean): Prom
 async function isUnsaved(folder: string): Promise<boolean> {
   const status = await gitRaw(['status', '--porcelain', '-z', '--ignore-submodules=all'], { cwd: folder });
   return status.code !== 0 || status.stdout.length > 0;
-}
-
-/** Branches whose commits are all in the target, or that hold nothing beyond the base. */
-async function mergedRefs(repo: Repository, target: string, base: string | null): Promise<Set<string>> {
-  const refs = new Set<string>();
-  for (const into of [target, base]) {
-    if (into === null) continue;
-    const out = await gitRaw(['for-each-ref', `--merged=${into}`, '--format=%(refname)', 'refs/heads/orch/'], { cwd: repo.commonDir });
-    if (out.code === 0) for (const ref of out.stdout.toString().split('\n')) refs.add(ref);
-  }
-  return refs;
 }
 
 function describe({ run, worktrees, branches, hasRecords }: Leftovers): string[] {

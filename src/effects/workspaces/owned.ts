@@ -89,7 +89,8 @@ export async function deleteBranches(repo: Repository, request: BranchDeletion):
   return { deleted, kept };
 }
 
-async function mergedRefs(repo: Repository, into: string | null): Promise<Set<string>> {
+/** Branches of orch's whose commits are all in `into`; none when it is null or does not exist. */
+export async function mergedRefs(repo: Repository, into: string | null): Promise<Set<string>> {
   if (into === null) return new Set();
   const output = await gitRaw(['for-each-ref', `--merged=${into}`, '--format=%(refname)', 'refs/heads/orch/'], { cwd: repo.commonDir });
   return new Set(output.code === 0 ? output.stdout.toString().split('\n') : []);
