@@ -7,6 +7,7 @@ import { processesOf } from '../support/invariants.ts';
 import { appears, type Running } from '../support/orch.ts';
 import { agentsOf, makeProject, type Project } from '../support/project.ts';
 import { hasTerminals, runInTerminal } from '../support/pty.ts';
+import type { Screen } from '../support/screen.ts';
 import { CLI } from '../support/orch.ts';
 
 let project: Project;
@@ -20,7 +21,6 @@ const script = (...lines: string[]): string => JSON.stringify(lines.join('\n'));
 const delay = async (ms: number): Promise<void> => { await new Promise((resolve) => { setTimeout(resolve, ms); }); };
 const stateOf = (pid: number): string => /\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, 'latin1'))?.[1] ?? '?';
 
-const parentOf = (pid: number): number => Number(/\) \S (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, 'latin1'))?.[1]);
 
 async function begin(fields = '', ...steps: string[]): Promise<Running> {
   const running = project.start(['run', project.manifest(`tasks:\n  a: { ${fields} prompt: ${script('edit half.txt half', ...steps, `touch ${at('ready')}`, `wait ${at('go')}`, 'edit a.txt done')} }\n`), '--run-id', `signals-${process.pid}`]);
@@ -102,22 +102,22 @@ test.runIf(hasTerminals)('a terminal that is closed: the agent is stopped, its w
   expect((await project.run(['resume', run])).code).toBe(0);
 });
 
-test.runIf(hasTerminals)('Ctrl-Z on a terminal stops orch, fg goes on', async () => {
+test.runIf(hasTerminals)('Ctrl-Z on a terminal gives the shell back, fg goes on', async () => {
   const manifest = project.manifest(`tasks:\n  a: { prompt: ${script(`touch ${at('ready')}`, `wait ${at('go')}`, 'edit a.txt done')} }\n`);
-  const terminal = runInTerminal(`'${process.execPath}' '${CLI}' run '${manifest}'`, { columns: 80, rows: 24, cwd: project.path });
+  const terminal = runInTerminal('bash --norc --noprofile -i', { columns: 80, rows: 24, cwd: project.path });
+  const shows = (text: string) => (screen: Screen): boolean => screen.everything().some((line) => line.includes(text));
+  terminal.type(`'${process.execPath}' '${CLI}' run '${manifest}'\r`);
   await appears(at('ready'));
   await terminal.until((screen) => !screen.cursorVisible);
-  const { run } = await project.status();
-  const pid = Number(/process (\d+)/.exec((await project.run(['resume', run])).stderr)?.[1]);
   terminal.type('\u001A');
-  while (stateOf(pid) !== 'T') await delay(10);
-  // The program that makes the terminal stops with it, a moment before or after.
-  const goOn = setInterval(() => { for (const stopped of [parentOf(pid), pid]) process.kill(stopped, 'SIGCONT'); }, 50);
-  await terminal.until((screen) => !screen.cursorVisible);
-  clearInterval(goOn);
-  writeFileSync(at('go'), '');
-  await terminal.ended;
+  await terminal.until(shows('Stopped'));
   expect(terminal.screen.cursorVisible).toBe(true);
+  terminal.type('fg\r');
+  await terminal.until((screen) => !screen.cursorVisible);
+  writeFileSync(at('go'), '');
+  await terminal.until((screen) => screen.cursorVisible);
+  terminal.type('exit $?\r');
+  expect(await terminal.ended).toBe(0);
   expect(await project.task('a')).toMatchObject({ outcome: 'completed' });
 });
 
