@@ -122,7 +122,7 @@ async function captureOnce(context: Context, live: Live, how: Capturing): Promis
   const stashes = await saveStashes(context, live);
   const findings: Finding[] = [...how.findings, ...(stashes.length > 0 ? [{ kind: 'stashed' } as const] : [])];
   if (where.branch === null && (await dropBroken(context, live))) findings.push({ kind: 'objects-lost' });
-  if (!where.isOnBranch) findings.push({ kind: 'left-branch', head: where.state.head ?? 'nowhere' });
+  if (!where.isOnBranch && !findings.some(({ kind }) => kind === 'left-branch')) findings.push({ kind: 'left-branch', head: where.state.head ?? 'nowhere' });
   const kind = realKindAt(live.place.path);
   if (kind !== 'folder') return captureLost(context, live, { where, findings, kind });
 

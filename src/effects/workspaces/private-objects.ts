@@ -19,36 +19,55 @@ const MOST_LOOSE_BYTES = 16 * 1024 * 1024;
 /** Where a pack says how many objects it has. */
 const COUNT_AT = 8;
 
-/** Takes everything; if something cannot be read, what the wanted commits consist of. Nothing is put on a reference. */
-export async function takeObjects(context: Context, objects: string, { wanted, known }: Tips): Promise<void> {
-  if (!leaveOnlyObjects(objects)) return;
-  const listed = await context.git(['cat-file', '--batch-all-objects', '--batch-check=%(objectname)', '--unordered'], { objects });
-  const found = listed.stdout.toString().split('\n').filter((name) => name !== '');
-  if (found.length === 0) return;
-  const asked = await context.mustGit(['cat-file', '--batch-check=%(objectname)'], { input: lines(found) });
-  const missing = asked.toString().split('\n').filter((line) => line.endsWith(' missing')).map((line) => line.slice(0, line.indexOf(' ')));
-  if (missing.length === 0) return;
-  if (await take(context, { objects, args: [], input: lines(missing) })) return;
-  await take(context, { objects, args: ['--revs', '--local'], input: lines([...wanted, ...known.map((sha) => `^${sha}`)]) });
+/**
+ * Takes everything; if something is missing or cannot be read, what each wanted commit consists of, as far as that is whole.
+ * Returns the wanted commits that the repository has now, with all that is in them. Nothing is put on a reference.
+ */
+export async function takeObjects(context: Context, objects: string, { wanted, known }: Tips): Promise<ReadonlySet<Sha>> {
+  const found = leaveOnlyObjects(objects) ? await allIn(context, objects) : [];
+  const missing = await missingAmong(context, found);
+  const isAll = missing.length === 0 || (await take(context, { objects, args: [], names: missing }));
+  if (!isAll) for (const commit of wanted) await take(context, { objects, args: ['--revs', '--local'], names: [commit, ...known.map((sha) => `^${sha}`)] });
+  const lost = new Set(await missingAmong(context, wanted));
+  return new Set(wanted.filter((sha) => !lost.has(sha)));
 }
 
-/** Whether what `pack-objects` was told to pack could be packed, is well-formed, and is in the repository now. */
-async function take(context: Context, what: { objects: string; args: readonly string[]; input: string }): Promise<boolean> {
+async function allIn(context: Context, objects: string): Promise<string[]> {
+  const listed = await context.git(['cat-file', '--batch-all-objects', '--batch-check=%(objectname)', '--unordered'], { objects });
+  return listed.stdout.toString().split('\n').filter((name) => name !== '');
+}
+
+/** Those that the user's repository has not. */
+async function missingAmong(context: Context, names: readonly string[]): Promise<string[]> {
+  if (names.length === 0) return [];
+  const asked = await context.mustGit(['cat-file', '--batch-check=%(objectname)'], { input: lines(names) });
+  return asked.toString().split('\n').filter((line) => line.endsWith(' missing')).map((line) => line.slice(0, line.indexOf(' ')));
+}
+
+/** Whether what `pack-objects` was told to pack could be packed, is well-formed and whole, and is in the repository now. */
+async function take(context: Context, what: { objects: string; args: readonly string[]; names: readonly string[] }): Promise<boolean> {
   const folder = path.join(context.scratch, `taken-${Math.random().toString(36).slice(2)}`);
   mkdirSync(folder, { recursive: true });
   try {
-    const packed = await context.git(['pack-objects', '-q', '--window=0', ...what.args, path.join(folder, 'pack')], { objects: what.objects, borrows: true, input: what.input });
+    const packed = await context.git(['pack-objects', '-q', '--window=0', ...what.args, path.join(folder, 'pack')], { objects: what.objects, borrows: true, input: lines(what.names) });
     if (packed.code !== 0) return false;
+    // A clone that is partial lacks files by design.
+    const check = isPartial(context) ? '--fsck-objects' : '--strict';
     for (const name of readdirSync(folder).filter((file) => file.endsWith('.pack'))) {
       const pack = path.join(folder, name);
-      // pack-objects believes the names that it is given; this does not.
-      if ((await context.git(['index-pack', '--fsck-objects', pack])).code !== 0) return false;
+      // pack-objects believes the names that it is given; this computes them, and follows every link.
+      if ((await context.git(['index-pack', check, pack])).code !== 0) return false;
       await store(context, pack);
     }
     return true;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+function isPartial({ repo }: Context): boolean {
+  const folder = path.join(repo.commonDir, 'objects', 'pack');
+  return kindAt(folder) === 'folder' && readdirSync(folder).some((name) => name.endsWith('.promisor'));
 }
 
 async function store(context: Context, pack: string): Promise<void> {

@@ -119,7 +119,8 @@ async function forgetReftable(config: string, { repo, env }: PrivateRequest): Pr
 function lendersOf(objects: string, known: ReadonlySet<string> = new Set([objects])): string[] {
   const lines = (textOf(path.join(objects, 'info/alternates')) ?? '').split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   const direct = lines.map((line) => path.resolve(objects, line)).filter((folder) => existsSync(folder) && !known.has(folder));
-  return [...new Set(direct.flatMap((folder) => [folder, ...lendersOf(folder, new Set([...known, ...direct]))]))];
+  const seen = new Set([...known, ...direct]);
+  return [...new Set([...direct, ...direct.flatMap((folder) => lendersOf(folder, seen))])];
 }
 
 function copyIfThere(from: string, to: string): void {

@@ -29,20 +29,23 @@ export async function reclaim(context: Context, live: Live): Promise<Finding[]> 
   const known = new Set(left.before.values());
   const all = [left.tip, left.head, ...left.others, ...left.stashes, ...left.merging].flatMap((sha) => (sha === null || known.has(sha) ? [] : [sha]));
   const commits = [...new Set(all)];
-  await takeObjects(context, path.join(own.git, 'objects'), { wanted: commits, known: [...known] });
+  const taken = await takeObjects(context, path.join(own.git, 'objects'), { wanted: commits, known: [...known] });
   crashPoint('objects-taken');
-  const whole = new Set([...known, ...(await wholeAmong(context, commits, [...known]))]);
-  const findings: Finding[] = commits.some((sha) => !whole.has(sha)) ? [{ kind: 'objects-lost' }] : [];
+  const whole = new Set([...known, ...taken]);
+  const isWhole = commits.every((sha) => whole.has(sha));
+  const findings: Finding[] = isWhole ? [] : [{ kind: 'objects-lost' }];
   const branch = await moveBranch(context, live, { tip: left.tip !== null && whole.has(left.tip) ? left.tip : null, base: left.before.get(branchRef(live.workspace)) ?? null });
   for (const sha of left.others) if (whole.has(sha) && (await isNew(context, sha, [...known, ...left.fetched, branch]))) await rescue(context, live.workspace, sha);
   for (const sha of left.stashes) if (whole.has(sha)) await rescue(context, live.workspace, sha);
   if (left.stashes.length > 0) findings.push({ kind: 'stashed' });
   crashPoint('references-taken');
-  if (kindAt(left.admin) === 'folder' && kindAt(live.admin) === 'folder') {
+  // HEAD, index and logs that name what does not exist would break git for the user.
+  if (isWhole && kindAt(left.admin) === 'folder' && kindAt(live.admin) === 'folder') {
     await copyAdmin(left.admin, live.admin, OURS);
     // A branch of that name may be somebody else's out here.
-    if (left.isElsewhere && left.head !== null && whole.has(left.head)) writeFileSync(path.join(live.admin, 'HEAD'), `${left.head}\n`);
+    if (left.elsewhere !== null && left.head !== null) writeFileSync(path.join(live.admin, 'HEAD'), `${left.head}\n`);
   }
+  if (left.elsewhere !== null) findings.push({ kind: 'left-branch', head: left.elsewhere });
   crashPoint('worktree-taken');
   return findings;
 }
@@ -54,7 +57,8 @@ interface Left {
   readonly tip: Sha | null;
   /** What is checked out. */
   readonly head: Sha | null;
-  readonly isElsewhere: boolean;
+  /** What it is called, when that is not its own branch. */
+  readonly elsewhere: string | null;
   /** Of branches and tags that it made or moved. */
   readonly others: readonly Sha[];
   readonly stashes: readonly Sha[];
@@ -74,24 +78,12 @@ function leftIn(own: PrivateRepository, { workspace, admin: real }: Live): Left 
     admin, before,
     tip: now.get(ref) ?? lastHead(admin),
     head: head === null ? null : head.startsWith('refs/') ? (now.get(head) ?? null) : head,
-    isElsewhere: head !== ref,
+    elsewhere: head === ref ? null : head,
     others: [...new Set(moved.filter(([name]) => /^refs\/(heads|tags)\//.test(name)).map(([, sha]) => sha))],
     stashes: [...new Set([...moved.filter(([name]) => name === 'refs/stash').map(([, sha]) => sha), ...stashLog(own.git).map(({ sha }) => sha)])],
     merging: mergeHeads(admin),
     fetched: moved.filter(([name]) => name.startsWith('refs/remotes/')).map(([, sha]) => sha),
   };
-}
-
-/** Those of which the repository has everything: the commit, its history, all files. */
-async function wholeAmong(context: Context, commits: readonly Sha[], known: readonly Sha[]): Promise<ReadonlySet<Sha>> {
-  const areWhole = async (some: readonly Sha[]): Promise<boolean> => {
-    const input = [...some, ...known.map((sha) => `^${sha}`)].map((line) => `${line}\n`).join('');
-    return (await context.git(['rev-list', '--objects', '--quiet', '--stdin'], { input })).code === 0;
-  };
-  if (commits.length === 0 || (await areWhole(commits))) return new Set(commits);
-  const whole = new Set<Sha>();
-  for (const sha of commits) if (await areWhole([sha])) whole.add(sha);
-  return whole;
 }
 
 /** Moves the task's branch as the private one was moved, unless somebody has moved it meanwhile; returns where it is. */
