@@ -11,9 +11,9 @@ import { createFiles } from '../effects/files.ts';
 import { createIntegrity } from '../effects/git/integrity.ts';
 import { createProcesses } from '../effects/processes.ts';
 import type { Containment } from '../effects/processes/containment.ts';
-import { firmestContainment } from '../effects/processes/tiers.ts';
+import { firmestContainment, firmnessNote } from '../effects/processes/tiers.ts';
 import { createWorkspaces } from '../effects/workspaces.ts';
-import type { Clock, Processes, Repository, Workspaces } from '../effects/effects.ts';
+import type { Clock, Processes, Repository, Tier, Workspaces } from '../effects/effects.ts';
 import { acquire, type RunLock } from '../journal/lock.ts';
 import { Journal } from '../journal/journal.ts';
 import { listRuns } from '../journal/run-list.ts';
@@ -63,7 +63,7 @@ export async function startRun(options: SessionOptions & { readonly plan: Plan; 
     type: 'run-started', format: 1, name: plan.name, base: plan.base.sha, target: plan.target, tasks: plan.tasks.length, plan: planHash(plan),
   };
   await using lock = await acquire({ dir: paths.dir });
-  return await session({ ...options, trial, paths, lock, state: initialState(plan), first });
+  return await session({ ...options, trial, paths, lock, state: initialState(plan), first, firmest: null });
 }
 
 /** Goes on with a run that ended early. `failed` also retries what failed; `force` takes it from another machine. */
@@ -78,7 +78,7 @@ export async function resumeRun(options: SessionOptions & { readonly run: RunId;
   const first: Fact = loaded.events.length > 0 ? { type: 'run-resumed', failed } : {
     type: 'run-started', format: 1, name: plan.name, base: plan.base.sha, target: plan.target, tasks: plan.tasks.length, plan: planHash(plan),
   };
-  return await session({ ...options, trial, plan, paths, lock, state: stateOf(loaded), first });
+  return await session({ ...options, trial, plan, paths, lock, state: stateOf(loaded), first, firmest: firmestOf(loaded.events) });
 }
 
 /** Merges what a run has delivered. `request` says what, from the plan and the state under the lock; null = nothing is to be merged. */
@@ -90,7 +90,7 @@ export async function mergeRun(options: SessionOptions & { readonly run: RunId; 
   const loaded = await loadRun(repo.commonDir, run);
   const state = stateOf(loaded);
   const first = await options.request(loaded.plan, state);
-  return first === null ? null : await session({ ...options, trial, plan: loaded.plan, paths, lock, state, first });
+  return first === null ? null : await session({ ...options, trial, plan: loaded.plan, paths, lock, state, first, firmest: firmestOf(loaded.events) });
 }
 
 /** The state that a run's journal gives. */
@@ -106,6 +106,12 @@ function tryContainment(): Promise<Containment> {
   return trial;
 }
 
+/** The firmest tier that the journal has of any attempt. */
+function firmestOf(events: readonly RunEvent[]): Tier | null {
+  const tiers = events.flatMap((event) => (event.type === 'phase-finished' && event.result.detail?.tier !== undefined ? [event.result.detail.tier] : []));
+  return tiers.length === 0 ? null : (Math.min(...tiers) as Tier);
+}
+
 interface Begun extends SessionOptions {
   /** The firmest way to hold agents together that works on this machine. */
   readonly trial: Promise<Containment>;
@@ -114,6 +120,8 @@ interface Begun extends SessionOptions {
   readonly lock: RunLock;
   readonly state: RunState;
   readonly first: Fact;
+  /** How agents of this run were held before; null = none was. */
+  readonly firmest: Tier | null;
 }
 
 async function session(begun: Begun): Promise<SessionEnd> {
@@ -121,7 +129,10 @@ async function session(begun: Begun): Promise<SessionEnd> {
   const clock = createClock();
   const since = clock.now();
   const isolation = await requireIsolation({ plan, repo, clock, notice: (line) => begun.onNotice?.(line) });
-  const processes = createProcesses({ clock, containment: await begun.trial, ...(isolation.containment === null ? {} : { sandbox: isolation.containment }) });
+  const containment = await begun.trial;
+  const firmness = firmnessNote(containment.tier, begun.firmest);
+  if (firmness !== null) begun.onNotice?.(firmness);
+  const processes = createProcesses({ clock, containment, ...(isolation.containment === null ? {} : { sandbox: isolation.containment }) });
   // Whatever an earlier process left running must be gone before its worktrees are touched.
   const orphans = first.type !== 'run-started' ? await processes.reap({ run: plan.run, dir: paths.dir }) : 0;
   if (orphans > 0) begun.onNotice?.(`note: what the last orch had left running was stopped (${orphans === 1 ? '1 process' : `${orphans} processes`})`);

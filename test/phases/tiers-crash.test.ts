@@ -9,7 +9,7 @@ import type { ProcessSpec, Spawned, Tier } from '../../src/effects/effects.ts';
 import { createProcesses } from '../../src/effects/processes.ts';
 import { sessionContainment } from '../../src/effects/processes/containment.ts';
 import { createTable } from '../../src/effects/processes/table.ts';
-import { chooseTier, probeTiers } from '../../src/effects/processes/tiers.ts';
+import { firmestContainment, firmnessNote, probeTiers } from '../../src/effects/processes/tiers.ts';
 import { findTools } from '../../src/effects/processes/tools.ts';
 import { bundle } from '../support/bundle.ts';
 import { hostileScript, killTagged, taggedSurvivors, tagGone } from '../support/hostile.ts';
@@ -163,12 +163,12 @@ describe('probing', () => {
     expect(pretended[0]).toMatchObject({ containment: null, reason: 'it ran, but not in a pid namespace of its own' });
   });
 
-  it('leads to a choice that is never lowered silently', () => {
-    const first = reports.find(({ containment }) => containment !== null);
-    expect(chooseTier(reports)).toEqual({ ok: true, containment: first?.containment });
-    expect(chooseTier(reports, 4)).toMatchObject({ ok: true, containment: { tier: 4 } });
-    const broken = reports.map((report) => (report.tier === 1 ? { ...report, containment: null, reason: 'bwrap: no' } : report));
-    expect(chooseTier(broken, 1)).toEqual({ ok: false, message: 'tier 1, pid namespace (bubblewrap), does not work here: bwrap: no' });
+  it('leads to a choice that is never lowered silently', async () => {
+    expect((await firmestContainment(clock)).tier).toBe(reports.find(({ containment }) => containment !== null)?.tier);
+    const tools = { bwrap: null, setpriv: null, unshare: null, perl: null, sh: '/bin/sh' };
+    expect((await firmestContainment(clock, tools)).tier).toBe(4);
+    expect([firmnessNote(1, null), firmnessNote(3, null), firmnessNote(1, 1), firmnessNote(1, 3), firmnessNote(4, 4)?.includes('may outlive')]).toEqual([null, null, null, null, true]);
+    expect(firmnessNote(2, 1)).toBe('note: agents are held together less firmly than before in this run (tier 2, pid namespace (unshare); it was tier 1, pid namespace (bubblewrap)): orch doctor shows why');
   });
 
   it('shows the tier in which a process really was', async () => {

@@ -42,6 +42,12 @@ describe.each(tiers)('in tier $tier', ({ tier, processes }) => {
     expect((await processes.run(rig.shell('exit 0'))).tier).toBe(tier);
   });
 
+  it.skipIf(tier === 4 || process.platform !== 'linux')('what runs is what the kernel ends first when memory runs out, and the supervisor is not', async () => {
+    const own = Number(readFileSync('/proc/self/oom_score_adj', 'utf8'));
+    const end = await processes.run(rig.shell('cat /proc/self/oom_score_adj /proc/$PPID/oom_score_adj; exec sleep 0'));
+    expect(end.stdoutTail.trim().split('\n').map(Number)).toEqual([Math.max(own, 500), own]);
+  });
+
   it('input, output, folder and environment are as without it', async () => {
     const input = 'ünïcödé\n'.repeat(100_000);
     const env = { PATH: process.env['PATH'] ?? '', ORCH_RUN_ID: rig.run, PERL5OPT: '-Mno_such_module', PERL_BADLANG: '1', LC_ALL: 'no_SUCH.locale', ODD: 'a\nb="c" \\$' };

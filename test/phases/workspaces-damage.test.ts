@@ -46,6 +46,19 @@ describe('an agent that damages its worktree', () => {
     expect(await rig.workspaces.remove(made)).toBeNull();
   });
 
+  it('leaves the locks of a git that was killed: they are waited for, then removed, and its work is saved', async () => {
+    const made = await rig.create('one');
+    writeFiles(made.path, { 'a.txt': 'a\n' });
+    const locks = [path.join(rig.repo.path, '.git', `${BRANCH}.lock`), path.join(adminOf(made), 'HEAD.lock'), path.join(adminOf(made), 'index.lock')];
+    for (const lock of locks) writeFileSync(lock, '');
+    const since = performance.now();
+    expect(await rig.collect(made)).toMatchObject({ changed: ['a.txt'], findings: [], delivery: { ref: BRANCH, commits: 1 } });
+    // A git that is at work would be done by then.
+    expect(performance.now() - since).toBeGreaterThan(200);
+    expect(locks.filter((lock) => existsSync(lock))).toEqual([]);
+    expect(agentGit(made.path, 'status', '--porcelain')).toEqual({ code: 0, out: '' });
+  });
+
   it('replaces .git by a repository of its own: files delivered, that repository is kept', async () => {
     const made = await rig.create('one');
     rmSync(path.join(made.path, '.git'));
