@@ -100,6 +100,39 @@ describe.concurrent('killed at', () => {
   });
 });
 
+describe.concurrent('an agent', () => {
+  const counting = (project: Project): string => `
+tasks:
+  once: { verify: "test -f a.txt", run: ${script(`echo run >> '${project.home}/runs'`, 'echo a > a.txt')} }
+`;
+  const runs = (project: Project): number => readFileSync(path.join(project.home, 'runs'), 'utf8').trim().split('\n').length;
+
+  test.each(['end-saved', 'tree-written', 'work-saved', 'work-collected', 'result-saved'] as const)('whose end is written down is not run again (%s)', async (point) => {
+    const project = makeProject();
+    const run = `paid-${point}`;
+    const crashed = await project.run(['run', project.manifest(counting(project)), '--run-id', run], { env: { ORCH_CRASH_AT: point } });
+    expect(crashed.signal, crashed.stderr).toBe('SIGKILL');
+    expect((await project.run(['resume', run])).code).toBe(0);
+    expect(runs(project)).toBe(1);
+    project.dispose();
+  });
+
+  test.each(['attempt-begun:2', 'agent-ended'])('that has to be run again leaves what it had to a rescue reference (%s)', async (point) => {
+    const project = makeProject();
+    const run = `twice-${point.replace(':', '-')}`;
+    // The first of them does not come to its end, or nobody learns of it.
+    const manifest = project.manifest(`tasks: { twice: { retries: 1, run: ${script(`if mkdir '${project.home}/first' 2>/dev/null`, 'then cat /proc/sys/kernel/random/uuid > draft.txt; mkdir sub; cat /proc/sys/kernel/random/uuid > sub/more.txt; exit 1', 'fi', 'echo a > a.txt')} } }`);
+    const crashed = await project.run(['run', manifest, '--run-id', run], { env: { ORCH_CRASH_AT: point } });
+    expect(crashed.signal, crashed.stderr).toBe('SIGKILL');
+    const work = workIn(project, run);
+    expect((await project.run(['resume', run])).code).toBe(0);
+    expectReachable(project, work);
+    const saved = project.git('rev-list', '--objects', '--all').split('\n').map((line) => line.split(' ')[1]);
+    expect(saved).toEqual(expect.arrayContaining(['draft.txt', 'sub/more.txt']));
+    project.dispose();
+  });
+});
+
 test('a run that has arrived is resumed to the same end, and nothing is done', async () => {
   const project = makeProject();
   await project.run(['run', project.manifest(MANIFEST), '--run-id', 'walk']);

@@ -8,7 +8,7 @@ import { createClock } from '../../src/effects/clock.ts';
 import type { ProcessSpec, Spawned, Tier } from '../../src/effects/effects.ts';
 import { createProcesses } from '../../src/effects/processes.ts';
 import { sessionContainment } from '../../src/effects/processes/containment.ts';
-import { createTable } from '../../src/effects/processes/table.ts';
+import { createTable, psTable } from '../../src/effects/processes/table.ts';
 import { firmestContainment, firmnessNote, probeTiers } from '../../src/effects/processes/tiers.ts';
 import { findTools } from '../../src/effects/processes/tools.ts';
 import { bundle } from '../support/bundle.ts';
@@ -101,6 +101,17 @@ async function unmarked(): Promise<{ readonly leader: ChildProcess; readonly mem
   return { leader, member };
 }
 const reap = (spawned: Spawned) => processes.reap({ run: rig.run, spawned: [spawned] });
+
+// What ps makes of other scripts depends on its locale.
+describe.each([['/proc', createTable(), '/tmp/my räpo ✓/a=b c'], ['ps', psTable(), '/tmp/my repo/a=b c']] as const)('reaping by the folder of a run, seen by %s', (_, table, dir) => {
+  it('finds it whatever its name has in it', async () => {
+    const { reap: reapHere } = createProcesses({ clock, containment: sessionContainment(table) });
+    const child = spawn('sleep', ['60'], { detached: true, stdio: 'ignore', env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C.UTF-8', ORCH_RUN_ID: rig.run, ORCH_RUN_DIR: dir, LAST: 'x' } });
+    await once(child, 'spawn');
+    expect(await reapHere({ run: rig.run, dir: `${dir}/other` })).toBe(0);
+    expect(await reapHere({ run: rig.run, dir })).toBe(1);
+  });
+});
 
 describe('reaping by record', () => {
   it('ends the tree of a process that is still the one of the record', async () => {

@@ -24,7 +24,8 @@ function taskOf(random: Random, { index, dir }: { index: number; dir: string }):
   const id = `t${index}`;
   const mark = (name: string): string => `${dir}/${id}-${name}`;
   const pause = `sleep ${Math.floor(random() * 300)}`;
-  const edits = [`edit ${id}/a.txt ${id} a`, pause, ...(random() < 0.5 ? ['commit Mine'] : []), `edit ${id}/b.txt ${id} b`];
+  // What is the same in each run is not seen to be lost once.
+  const edits = [`edit ${id}/a.txt ${id} a`, `unique ${id}/draft.txt`, pause, `remove ${id}/draft.txt`, ...(random() < 0.5 ? ['commit Mine'] : []), `edit ${id}/b.txt ${id} b`];
   const prompt = (...lines: string[]): { prompt: string } => ({ prompt: lines.join('\n') });
   const kinds: readonly (() => Record<string, unknown>)[] = [
     () => prompt(...edits),
