@@ -15,6 +15,11 @@ const NEEDED_BYTES = 200 * 1024 * 1024;
 export async function preflight(repo: Repository, plan: Plan): Promise<void> {
   await requireBranchNamespace(repo);
   for (const agent of Object.values(plan.agents)) await requireAgent(agent, repositoryFolder(repo));
+  const { merge, target } = plan;
+  if (merge?.pullRequest !== undefined && merge.when !== 'never' && target !== null) {
+    const { requireRequestPlace } = await import('./pull-requests.ts');
+    await requireRequestPlace(repo, target);
+  }
   await requireWritable(repo.commonDir);
   await requireSpace(repo.commonDir, NEEDED_BYTES);
   await requireRoot(plan.worktrees.root);
