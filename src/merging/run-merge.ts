@@ -93,7 +93,7 @@ export async function runMerge(options: RunMergeOptions): Promise<Fact> {
       await record(waits.map(({ task }): Fact => ({ type: 'task-unmerged', task, merge: 'unmerged', message: because })));
     } else if (waits.length > 0) notes.push(...(await options.onWaiting(waits)));
     crashPoint('merge-told');
-    return { type: 'merge-finished', notes: [...new Set([...watch.notes, ...notes])].slice(-20) };
+    return { type: 'merge-finished', notes: [...new Set([...watch.notes, ...options.commands.notes(), ...notes])].slice(-20) };
   } finally {
     await world.close();
   }
