@@ -2,6 +2,7 @@
 // lock, the journal and the reporters for as long as the run takes, and gives all of them back.
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
+import { serveControl } from './control-server.ts';
 import { createMerge } from './merging.ts';
 import { requireIsolation, type IsolationParts } from './isolation.ts';
 import { adapterFor } from '../agents/adapters.ts';
@@ -135,6 +136,7 @@ async function session(begun: Begun): Promise<SessionEnd> {
   const driver = new Driver({
     plan, state, found, first, journal, clock, onEvent: (event, after) => listener.onEvent(event, after), phases: { ...createPhases(context), merge: createMerge({ plan, repo, paths, clock, processes, isolation }) },
   });
+  await using _control = await serveControl({ plan, driver, dir: paths.dir, notice: (line) => begun.onNotice?.(line) });
   begun.onStart?.(driver, clock);
   const ticker = setInterval(() => listener.onTick(clock.now()), TICK_MS);
   try {
@@ -166,7 +168,7 @@ function phaseContext({ repo, plan, paths, clock, processes, workspaces, listene
       isOnlyRun: async () => (await listRuns(repo.commonDir)).every(({ run, holder }) => run === plan.run || holder === null),
     }),
     runDir: paths.dir,
-    adapterOf: (agent) => adapterFor(plan.agents[agent]?.adapter ?? agent),
+    adapterOf: adapterFor,
     attemptPaths: (task, attempt) => {
       const files = paths.attempt(task, attempt);
       return { dir: files.dir, prompt: files.prompt, log: files.output, ended: path.join(files.dir, 'ended.json'), trace: path.join(files.dir, 'git.ndjson'), result: files.result, output: path.join(files.dir, 'outputs.txt') };

@@ -63,9 +63,9 @@ async function start(context: PhaseContext, job: Job, paths: AttemptPaths): Prom
     await context.files.writeText(paths.prompt, `${task.work.command}\n`);
     return { launch: { command: '/bin/sh', args: ['-c', task.work.command], env: {}, stdin: null }, reader: shellReader(), pass: [] };
   }
-  const adapter = context.adapterOf(task.work.agent);
   const spec = context.plan.agents[task.work.agent];
   if (spec === undefined) throw new Error(`the plan has no agent ${task.work.agent}`);
+  const adapter = context.adapterOf(spec.adapter);
   const sessionId = state.report?.sessionId ?? null;
   const resume = state.resumeSession && adapter.capabilities.resume ? sessionId : null;
   const prompt = promptFor(task.work.prompt, { isResumed: resume !== null, feedback: state.feedback, lastFailure: state.lastFailure });
