@@ -1,5 +1,4 @@
 // What a live run answers on its socket: requests are checked as strictly as a plan's file, and given to the driver.
-import { parsePlan } from '../config/plan-file.ts';
 import { listenAt } from '../effects/control-socket.ts';
 import { EXIT, OrchError } from '../errors.ts';
 import type { JsonObject } from '../lib/json.ts';
@@ -25,7 +24,7 @@ export interface ControlServerOptions {
 export async function serveControl({ plan, driver, dir, notice }: ControlServerOptions): Promise<AsyncDisposable> {
   const answer = async (line: JsonObject): Promise<JsonObject> => {
     try {
-      const { tasks, notes } = await driver.request(requireRequest(line, grownPlan(plan, driver.state)));
+      const { tasks, notes } = await driver.request(await requireRequest(line, grownPlan(plan, driver.state)));
       return { v: CONTROL_VERSION, ok: true, run: plan.run, pid: process.pid, version, tasks, notes };
     } catch (error) {
       return { v: CONTROL_VERSION, ok: false, ...refusalOf(error) };
@@ -45,7 +44,7 @@ function refusalOf(error: unknown): JsonObject {
   return { code, message, ...(hint === undefined ? {} : { hint }), exitCode };
 }
 
-function requireRequest(line: JsonObject, plan: Plan): ControlRequest {
+async function requireRequest(line: JsonObject, plan: Plan): Promise<ControlRequest> {
   const { v, type, tasks } = line;
   if (v !== CONTROL_VERSION) throw refused('version', `speaks version ${String(v)}, and this run version ${CONTROL_VERSION}`);
   switch (type) {
@@ -58,7 +57,7 @@ function requireRequest(line: JsonObject, plan: Plan): ControlRequest {
     case 'retry':
       return { type, tasks: requireIds(tasks) };
     case 'add':
-      return requireTasks(line, plan);
+      return await requireTasks(line, plan);
     default:
       throw refused('bad-request', `there is no request ${JSON.stringify(type)}`);
   }
@@ -70,10 +69,11 @@ function requireIds(tasks: unknown): string[] {
 }
 
 /** Believed only as far as the run would still be a plan with them. */
-function requireTasks({ tasks, agents = {} }: JsonObject, plan: Plan): ControlRequest {
+async function requireTasks({ tasks, agents = {} }: JsonObject, plan: Plan): Promise<ControlRequest> {
   if (!Array.isArray(tasks) || tasks.length === 0) throw refused('bad-request', 'tasks must be a list of tasks');
   const isKnown = new Set(plan.tasks.map(({ id }) => id));
   const together = JSON.stringify({ ...plan, tasks: [...plan.tasks, ...tasks], agents: { ...(agents as object), ...plan.agents } });
+  const { parsePlan } = await import('../config/plan-file.ts');
   const parsed = parsePlan(together, 'added tasks');
   if (!parsed.ok) throw refused('bad-tasks', formatDiagnostics(parsed.diagnostics));
   const { tasks: all, agents: allAgents } = parsed.plan;

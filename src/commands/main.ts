@@ -42,6 +42,20 @@ export async function main(argv: readonly string[]): Promise<number> {
       .option('follow', { alias: 'f', type: 'boolean', describe: 'Go on until the task has ended' })
       .option('raw', { type: 'boolean', describe: 'The bytes as the agent printed them' }),
       run(async (args) => await (await import('./logs.ts')).logsCommand(args)))
+    .command('cancel [task..]', 'End tasks of a run, whether it is live or was stopped; what they had done is saved', (y) => y
+      .positional('task', { type: 'string', array: true, describe: 'Tasks, or all of a matrix or foreach by its name' })
+      .option('all', { type: 'boolean', describe: 'Every task that has not ended' })
+      .option('run', { type: 'string', describe: 'Default: the newest run' }),
+      run(async (args) => await (await import('./cancel.ts')).cancelCommand(args)))
+    .command('retry <task..>', 'Try tasks again that did not complete, in the live run or by going on with one that has ended', retryOptions,
+      run(async (args) => await (await import('./retry.ts')).retryCommand(args)))
+    .command('add [what..]', 'Add tasks to a live run: prompts, or a manifest whose tasks may need those of the run', (y) => y
+      .positional('what', { type: 'string', array: true, describe: 'Prompts, a manifest, or -' })
+      .option('run', { type: 'string', describe: 'Default: the newest run' })
+      .option('agent', { type: 'string', describe: 'For every one of these tasks' })
+      .option('model', { type: 'string', describe: 'For every one of these tasks' })
+      .option('timeout', { type: 'string', describe: 'For every one of these tasks: 90s, 20m, 1h30m' }),
+      run(async (args) => await (await import('./add.ts')).addCommand(args)))
     .command('diff <task>', 'What a task changed', (y) => y
       .positional('task', { type: 'string', demandOption: true })
       .option('run', { type: 'string', describe: 'Default: the newest run' })
@@ -109,6 +123,10 @@ const resumeOptions = (y: Argv) => reporting(y)
   .option('failed', { type: 'boolean', describe: 'Also retry what failed' })
   .option('force', { type: 'boolean', describe: 'Take over a run that another machine holds' });
 
+const retryOptions = (y: Argv) => reporting(y)
+  .positional('task', { type: 'string', array: true, demandOption: true, describe: 'Tasks, or all of a matrix or foreach by its name' })
+  .option('run', { type: 'string', describe: 'Default: the newest run' });
+
 const mergeOptions = (y: Argv) => reporting(y)
   .positional('run', { type: 'string', describe: 'A run, or a unique beginning of one; default the newest' })
   .positional('task', { type: 'string', array: true, describe: 'Only these, and what they contain; default all' })
@@ -124,5 +142,7 @@ export type RunArgs = Parsed<typeof runOptions>;
 export type PlanArgs = Parsed<typeof planOptions>;
 /** What yargs makes of `orch merge …`. */
 export type MergeArgs = Parsed<typeof mergeOptions>;
+/** What yargs makes of `orch retry …`. */
+export type RetryArgs = Parsed<typeof retryOptions>;
 /** What yargs makes of `orch resume …`. */
 export type ResumeArgs = Parsed<typeof resumeOptions>;

@@ -84,7 +84,7 @@ function indicesOf(plan: Plan, state: RunState, ids: readonly TaskId[]): readonl
 }
 
 /** Whether a task is still to end, or would be taken up again by a resume. */
-function isOpen({ now, cancelling }: TaskState): boolean {
+export function isOpen({ now, cancelling }: TaskState): boolean {
   return now.at === 'waiting' || (now.at === 'running' && !cancelling) || (now.at === 'settled' && isResumable(now.reason));
 }
 
