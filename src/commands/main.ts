@@ -33,7 +33,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     .command(['status [run] [task]', 'tasks', 'ps'], 'What is queued, running and done', (y) => y
       .positional('run', { type: 'string', describe: 'A run, or a unique beginning of one; default the newest' })
       .positional('task', { type: 'string' })
-      .option('json', { type: 'boolean', describe: 'One JSON document' }),
+      .option('json', { type: 'boolean', describe: 'One JSON document; with --watch, all events as NDJSON' })
+      .option('watch', { alias: 'w', type: 'boolean', describe: 'The live view, until the run has ended; Ctrl-C leaves the view only' }),
       run(async (args) => await (await import('./status.ts')).statusCommand(args)))
     .command('logs <task>', 'An agent’s progress', (y) => y
       .positional('task', { type: 'string', demandOption: true })
@@ -42,6 +43,10 @@ export async function main(argv: readonly string[]): Promise<number> {
       .option('follow', { alias: 'f', type: 'boolean', describe: 'Go on until the task has ended' })
       .option('raw', { type: 'boolean', describe: 'The bytes as the agent printed them' }),
       run(async (args) => await (await import('./logs.ts')).logsCommand(args)))
+    .command('wait [what]', 'Until a run has ended, and with its exit code; or a task: 0 if it completed', (y) => y
+      .positional('what', { type: 'string', describe: 'A run, or a task of the newest run; default the newest run' })
+      .option('run', { type: 'string', describe: 'The run of the task' }),
+      run(async (args) => await (await import('./wait.ts')).waitCommand(args)))
     .command('cancel [task..]', 'End tasks of a run, whether it is live or was stopped; what they had done is saved', (y) => y
       .positional('task', { type: 'string', array: true, describe: 'Tasks, or all of a matrix or foreach by its name' })
       .option('all', { type: 'boolean', describe: 'Every task that has not ended' })

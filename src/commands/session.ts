@@ -105,7 +105,7 @@ export async function recordInRun({ repo, run, request, onNotice }: Pick<Session
     return asked;
   };
   let { answer } = ask(stateOf(loaded));
-  const then = (opened: RunState): readonly Fact[] => {
+  const alongside = (opened: RunState): readonly Fact[] => {
     const { answer: said, facts } = ask(opened);
     answer = said;
     // What is left over stays stopped, and can be resumed.
@@ -114,7 +114,7 @@ export async function recordInRun({ repo, run, request, onNotice }: Pick<Session
   };
   const first: Fact = loaded.events.length > 0 ? { type: 'run-resumed', failed: false, tasks: [] } : startedFact(plan);
   const nobody: Listener = { onEvent: () => undefined, onOutput: () => undefined, onTick: () => undefined };
-  const end = await session({ repo, trial, plan, paths, lock, state: stateOf(loaded), first, then, listener: () => nobody, ...(onNotice === undefined ? {} : { onNotice }) });
+  const end = await session({ repo, trial, plan, paths, lock, state: stateOf(loaded), first, alongside, listener: () => nobody, ...(onNotice === undefined ? {} : { onNotice }) });
   if (end.journalError !== null) throw end.journalError;
   return answer.ok ? answer : { ok: true, tasks: [], notes: [] };
 }
@@ -162,7 +162,7 @@ interface Begun extends SessionOptions {
   readonly state: RunState;
   readonly first: Fact;
   /** What is recorded with it, before anything is decided. */
-  readonly then?: (opened: RunState) => readonly Fact[];
+  readonly alongside?: (opened: RunState) => readonly Fact[];
 }
 
 async function session(begun: Begun): Promise<SessionEnd> {
@@ -182,7 +182,7 @@ async function session(begun: Begun): Promise<SessionEnd> {
   const found = await reconcile(context, state);
   crashPoint('reconciled');
   const driver = new Driver({
-    plan, state, found, first, then: begun.then?.(fold(plan, state, [...found, first])) ?? [], journal, clock, onEvent: (event, after) => listener.onEvent(event, after), phases: { ...createPhases(context), merge: createMerge({ plan, repo, paths, clock, processes, isolation }) },
+    plan, state, found, first, alongside: begun.alongside?.(fold(plan, state, [...found, first])) ?? [], journal, clock, onEvent: (event, after) => listener.onEvent(event, after), phases: { ...createPhases(context), merge: createMerge({ plan, repo, paths, clock, processes, isolation }) },
   });
   await using _control = await serveControl({ plan, driver, dir: paths.dir, notice: (line) => begun.onNotice?.(line) });
   begun.onStart?.(driver, clock);

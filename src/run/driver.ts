@@ -39,7 +39,7 @@ export interface DriverOptions {
   /** Recorded before anything is decided: `run-started` or `run-resumed`. */
   readonly first: Fact;
   /** Recorded with `first`, before anything is decided. */
-  readonly then?: readonly Fact[];
+  readonly alongside?: readonly Fact[];
   readonly journal: { append(events: readonly RunEvent[]): Promise<void> };
   readonly phases: Phases;
   readonly clock: Clock;
@@ -83,7 +83,7 @@ export class Driver {
     this.#options = options;
     this.#state = options.state;
     this.#slots = new Slots(options.plan.maxParallel);
-    this.#inbox.push(...[...(options.found ?? []), options.first, ...(options.then ?? [])].map((fact) => ({ fact })));
+    this.#inbox.push(...[...(options.found ?? []), options.first, ...(options.alongside ?? [])].map((fact) => ({ fact })));
     // Every running phase listens; a thousand of them are no leak.
     setMaxListeners(0, this.#force.signal);
     this.done = this.#run();
