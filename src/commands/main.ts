@@ -89,6 +89,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       run(async (args) => await (await import('./doctor.ts')).doctorCommand(args)))
     .command('schema', 'The JSON Schema of the manifest', (y) => y.option('config', { type: 'boolean', describe: 'Of .orchestrator.yml' }),
       run(async (args) => await (await import('./schema.ts')).schemaCommand(args)))
+    .command('drive', false, (y) => y, run(async () => await (await import('./driver-process.ts')).driveCommand()))
     .command('demo', false, (y) => y, run(async () => await (await import('./demo.ts')).demoCommand()))
     .completion('completion', 'Print a completion script for bash or zsh');
   await cli.parseAsync();
@@ -115,7 +116,10 @@ const reporting = <T>(y: Argv<T>) => y
   .option('reporter', { type: 'string', array: true, describe: 'tty, plain, json, github or junit=FILE; plain and json take =FILE, too' })
   .option('json', { type: 'boolean', describe: 'Events as NDJSON on stdout' });
 
-const runOptions = (y: Argv) => reporting(planning(y))
+const detaching = <T>(y: Argv<T>) => y
+  .option('detach', { alias: 'd', type: 'boolean', describe: 'Go on in the background; prints the run’s id. On a terminal Ctrl+B does the same later' });
+
+const runOptions = (y: Argv) => detaching(reporting(planning(y)))
   .option('dry-run', { type: 'boolean', describe: 'Show the plan and stop' })
   .option('yes', { alias: 'y', type: 'boolean', describe: 'Do not ask' });
 const planOptions = (y: Argv) => planning(y)
@@ -123,12 +127,12 @@ const planOptions = (y: Argv) => planning(y)
   .option('prompts', { type: 'boolean', describe: 'Show the prompts, too' })
   .option('json', { type: 'boolean', describe: 'The plan as JSON' })
   .option('output', { alias: 'o', type: 'string', describe: 'Write the plan to a file' });
-const resumeOptions = (y: Argv) => reporting(y)
+const resumeOptions = (y: Argv) => detaching(reporting(y))
   .positional('run', { type: 'string', describe: 'A run, or a unique beginning of one; default the newest' })
   .option('failed', { type: 'boolean', describe: 'Also retry what failed' })
   .option('force', { type: 'boolean', describe: 'Take over a run that another machine holds' });
 
-const retryOptions = (y: Argv) => reporting(y)
+const retryOptions = (y: Argv) => detaching(reporting(y))
   .positional('task', { type: 'string', array: true, demandOption: true, describe: 'Tasks, or all of a matrix or foreach by its name' })
   .option('run', { type: 'string', describe: 'Default: the newest run' });
 
