@@ -192,7 +192,6 @@ async function session(begun: Begun): Promise<SessionEnd> {
   } finally {
     clearInterval(ticker);
     crashPoint('run-ended');
-    isolation.release();
     await workspaces.flush();
   }
 }
@@ -222,7 +221,10 @@ function phaseContext({ repo, plan, paths, clock, processes, workspaces, listene
       return { dir: files.dir, prompt: files.prompt, log: files.output, ended: path.join(files.dir, 'ended.json'), trace: path.join(files.dir, 'git.ndjson'), result: files.result, output: path.join(files.dir, 'outputs.txt') };
     },
     environment: (set, pass) => agentEnvironment({ parent: process.env, pass, set }),
-    sandboxOf: isolation.sandboxOf,
+    async sandboxOf(workspace, { dir, ended, result }) {
+      if (isolation.sandboxOf === null) return null;
+      return isolation.sandboxOf({ worktree: workspace.path, git: await workspaces.seclude(workspace), dir, records: [ended, result] });
+    },
     newId: () => randomUUID(),
     onOutput: (output) => listener.onOutput(output),
   };

@@ -33,13 +33,14 @@ export async function work(context: PhaseContext, job: Job): Promise<PhaseResult
     command: launch.command, args: launch.args, cwd: workspace.path, stdin: launch.stdin,
     env: context.environment({ ...launch.env, ...(await attemptVariables(context, job, workspace)), ...traced(paths) }, [...context.plan.passEnv, ...pass]),
     timeoutMs: task.timeoutMs, idleTimeoutMs: task.idleTimeoutMs, graceMs: context.plan.graceMs, logFile: paths.log,
-    ...sandboxed(context, workspace, paths),
+    ...(await sandboxed(context, workspace, paths)),
     onLine: (line, stream) => {
       const text = reader.line(line, stream);
       if (text !== null) context.onOutput({ task: task.id, attempt: action.attempt, text });
     },
   };
-  const who = { task: task.id, workspace, kind: 'agent', trace: paths.trace } as const;
+  // In a sandbox nothing of what is watched is within its reach: whoever changes it is somebody else.
+  const who = { task: task.id, workspace, kind: spec.sandbox === undefined ? 'agent' : 'command', trace: paths.trace } as const;
   const { value: end, tampering } = await watched(context, who, { run: job.run, work: async () => await context.processes.run(spec, stop.gentle, stop.force) });
   crashPoint('agent-ended');
   const verdict = reader.verdict({ exit: end.exit, stderrTail: end.stderrTail, stdoutTail: end.stdoutTail, now: context.clock.now() });
