@@ -26,10 +26,10 @@ export async function runCommand(args: Partial<RunArgs>): Promise<number> {
     const { resumeCommand } = await import('./resume.ts');
     return await resumeCommand({ run: earlier, failed: false, force: false, reporter: args.reporter, json: args.json, color: args.color });
   }
-  await preflight(repo, plan);
+  const versions = await preflight(repo, plan);
   for (const warning of warnings) note(`note: ${warning}`);
   const { startRun } = await loading;
-  const end = await drive((hooks) => startRun({ repo, plan, manifestText, ...hooks }), (frozen) => createReporting(wanted, frozen, args.color));
+  const end = await drive((hooks) => startRun({ repo, plan, manifestText, versions, ...hooks }), (frozen) => createReporting(wanted, frozen, args.color));
   printSummary(end, args.color);
   return end.exitCode;
 }
