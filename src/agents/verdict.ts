@@ -89,7 +89,7 @@ function classify({ status, text, kinds }: ResultEvent, limit: StreamFacts['limi
 /** What an exit code means when the stream reports no failure. */
 function exitFailure(end: End, hasResult: boolean): Failure | null {
   const code = end.exit.kind === 'code' ? end.exit.code : 0;
-  const said = lastLine(end.stderrTail);
+  const said = lastLine(end.stderrTail.split('\n').filter((line) => /^\s*error\b/i.test(line)).join('\n')) ?? lastLine(end.stderrTail);
   if (code === 0) return hasResult ? null : { reason: 'no-terminal-event', retry: 'agent', message: 'ended without a result' };
   // Clients that catch the signal tell it by their exit code.
   const terminated = code === 143 ? ' (terminated from outside)' : code === 129 ? ' (hung up)' : code === 130 ? ' (interrupted)' : '';
