@@ -73,7 +73,7 @@ async function start(context: PhaseContext, job: Job, paths: AttemptPaths): Prom
   await context.files.writeText(paths.prompt, prompt);
   try {
     const launch = adapter.launch({ spec, work: task.work, prompt, promptFile: paths.prompt, newSessionId: context.newId(), resume });
-    return { launch: { ...launch, command: programPath(context, launch.command), env: { ...spec.env, ...launch.env } }, reader: adapter.read(spec), pass: adapter.passEnv };
+    return { launch: { ...launch, command: programPath(context, launch.command), env: { ...spec.env, ...launch.env } }, reader: adapter.read(spec, resume === null ? null : state.report?.sessionTokens), pass: adapter.passEnv };
   } catch (error) {
     // What only this prompt shows, such as its being too long for an argument.
     if (error instanceof OrchError) return { refusal: error.hint === undefined ? error.message : `${error.message}; ${error.hint}` };
