@@ -57,7 +57,16 @@ export const PULL_REQUEST_CRASH_POINTS = [
   'pull-request-opened', // there is one, which is not recorded
 ] as const;
 
-const ALL_POINTS = [...CRASH_POINTS, ...MERGE_CRASH_POINTS, ...PULL_REQUEST_CRASH_POINTS] as const;
+/** The steps around the private repository of a task in a sandbox. */
+export const SANDBOX_CRASH_POINTS = [
+  'private-made', // the private repository is there, nothing was spawned
+  'objects-taken', // its objects are in the user's, on no reference
+  'references-taken', // its commits are on references, HEAD and index are not taken over
+  'worktree-taken', // all is taken over, uncommitted work is not saved
+  'private-discarded', // everything is saved, what it was is still on the disk
+] as const;
+
+const ALL_POINTS = [...CRASH_POINTS, ...MERGE_CRASH_POINTS, ...PULL_REQUEST_CRASH_POINTS, ...SANDBOX_CRASH_POINTS] as const;
 export type CrashPoint = (typeof ALL_POINTS)[number];
 
 let armed: { readonly point: CrashPoint; left: number; readonly crash: () => void } | null = null;

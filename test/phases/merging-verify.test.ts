@@ -16,7 +16,7 @@ const never = new AbortController().signal;
 const [one, two] = ['1'.repeat(40), '2'.repeat(40)];
 const commandsOf = (verify: readonly string[], timeoutMs = 30_000): MergeCommands => createMergeCommands({
   processes: createProcesses({ clock: createClock() }), verify, timeoutMs, graceMs: 200, logs: rig.dir, stop: never, force: never,
-  env: { PATH: process.env['PATH'] ?? '', HOME: rig.dir, ORCH_RUN_ID: rig.run }, sandboxOf: () => null,
+  env: { PATH: process.env['PATH'] ?? '', HOME: rig.dir, ORCH_RUN_ID: rig.run }, sandboxOf: async () => await Promise.resolve(null),
 });
 
 test('a failure names the command, how it ended and where its output is; those behind it do not run', async () => {
