@@ -107,7 +107,11 @@ async function request(parts: RequestParts, branches: readonly BranchRequest[]):
     push: async (pushes) => await remote.push(plan.run, pushes),
     find: async (branch) => await forge.find(branch, target),
     open: async (branch, text) => await forge.open({ branch, target, title: redact(text.title), body: redact(text.body) }),
-    contains: async (commit, part) => await isAncestor(repo, part, commit),
+    async contains(commit, part, at) {
+      const isHere = commit !== '' && (await isAncestor(repo, commit, commit));
+      if (!isHere) await remote.fetch('branch' in at ? `refs/heads/${at.branch}` : forge.refOf(at.request));
+      return await isAncestor(repo, part, commit);
+    },
   };
   await requestMerges(branches, { host, record, stop });
   return [];

@@ -20,6 +20,8 @@ export interface Forge {
   readonly project: Project;
   /** All from this branch into the target, newest first. Throws an Error that says why it cannot be told. */
   find(branch: string, target: string): Promise<readonly FoundRequest[]>;
+  /** Where the remote keeps the commits of a request, also when its branch is gone. */
+  refOf(number: number): string;
   /** Throws an Error that says why it was refused. */
   open(request: { branch: string; target: string; title: string; body: string }): Promise<PullRequest>;
 }
@@ -85,6 +87,7 @@ export function createForge({ tool, program, project }: Extract<ForgeChoice, { o
   };
   return {
     tool, project,
+    refOf: (number) => (isGithub ? `refs/pull/${number}/head` : `refs/merge-requests/${number}/head`),
     async find(branch, target) {
       const answer = await api(`${requests}${query(branch, target)}`, null);
       if (!Array.isArray(answer)) throw new Error(`${tool} gave no list: ${complaintOf(answer) ?? 'its answer cannot be read'}`);

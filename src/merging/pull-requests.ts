@@ -17,15 +17,18 @@ export interface BranchRequest {
   readonly text: (urlOf: (task: TaskId) => string | null) => RequestText;
 }
 
+/** A pull request, and the commit that its branch was at when it was last looked at. */
+export type FoundRequest = PullRequest & { readonly head: Sha };
+
 /** Each rejects with an Error that says what was refused. */
 export interface RequestHost {
   heads(branches: readonly string[]): Promise<ReadonlyMap<string, Sha>>;
   push(branches: readonly { readonly branch: string; readonly head: Sha; readonly expected: Sha | null }[]): Promise<ReadonlyMap<string, string>>;
   /** Those of this branch into the target, newest first. */
-  find(branch: string): Promise<readonly (PullRequest & { readonly head: Sha })[]>;
+  find(branch: string): Promise<readonly FoundRequest[]>;
   open(branch: string, text: RequestText): Promise<PullRequest>;
-  /** Whether a commit is in this repository and contains another one. */
-  contains(commit: Sha, part: Sha): Promise<boolean>;
+  /** Whether a commit, which the remote has on this branch or for this request, contains another one; false if it cannot be told. */
+  contains(commit: Sha, part: Sha, at: { readonly branch: string } | { readonly request: number }): Promise<boolean>;
 }
 
 export interface RequestOptions {
@@ -57,9 +60,9 @@ export async function requestMerges(branches: readonly BranchRequest[], { host, 
     if (typeof found === 'string') await refuse(branch, found);
     else {
       // Another head than the one that was merged or turned down is another question.
-      const settled = found.find(({ state, head }) => state !== 'open' && head === branch.head);
       const open = found.find(({ state }) => state === 'open') ?? null;
-      if (open === null && settled !== undefined) await see(branch, settled, false);
+      const settled = open === null ? await settledFor(branch, found, host) : null;
+      if (settled !== null) await see(branch, settled, false);
       else asked.push({ branch, found: open });
     }
   }
@@ -78,6 +81,12 @@ export async function requestMerges(branches: readonly BranchRequest[], { host, 
   }
 }
 
+/** The newest one that was merged or turned down with all of a branch's work, whatever others have put on top of it. */
+async function settledFor({ head }: BranchRequest, found: readonly FoundRequest[], host: RequestHost): Promise<PullRequest | null> {
+  for (const request of found) if (request.head === head || (await host.contains(request.head, head, { request: request.number }))) return request;
+  return null;
+}
+
 const STOPPED = 'stopped before its pull request was opened';
 
 function whyOf(error: unknown): string {
@@ -94,9 +103,10 @@ async function pushAll(branches: readonly BranchRequest[], { host, record, stop 
   const pushes: { branch: string; head: Sha; expected: Sha | null; request: BranchRequest }[] = [];
   for (const request of branches) {
     const at = heads.get(request.branch) ?? null;
-    if (at !== null && (at === request.head || (await host.contains(at, request.head)))) continue;
+    const where = { branch: request.branch };
+    if (at !== null && (at === request.head || (await host.contains(at, request.head, where)))) continue;
     // A commit that orch did not put there is somebody's work.
-    const isOurs = at === null || request.heads.includes(at) || (await host.contains(request.head, at));
+    const isOurs = at === null || request.heads.includes(at) || (await host.contains(request.head, at, where));
     if (isOurs) pushes.push({ branch: request.branch, head: request.head, expected: at, request });
     else refused.set(request.branch, `not pushed: ${request.branch} of the remote has commits that orch did not put there (${at.slice(0, 12)})`);
   }

@@ -60,7 +60,7 @@ export function reduce(frozen: Plan, state: RunState, event: RunEvent): RunState
     case 'merge-started': {
       const { target, settings, tasks } = event;
       const asked = withMerges(plan, next, tasks.map((task) => ({ task, merge: (before) => ({ status: 'unmerged', commit: before?.commit ?? null, message: null }) })));
-      return { ...asked, finishedAt: null, exitCode: null, merging: { target, settings, tasks }, mergeDone: false, mergeNotes: [] };
+      return { ...asked, cancelling: null, finishedAt: null, exitCode: null, merging: { target, settings, tasks }, mergeDone: false, mergeNotes: [] };
     }
     case 'merge-landing':
       return withMerges(plan, next, event.tasks.map(({ task, commit }) => ({ task, merge: (before) => ({ status: before?.status ?? 'unmerged', commit, message: before?.message ?? null }) })));

@@ -5,8 +5,9 @@ import path from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { PULL_REQUEST_CRASH_POINTS } from '../../src/lib/crash-point.ts';
 import { makeForge, type TestForge } from '../support/forge.ts';
-import { expectTidy } from '../support/invariants.ts';
-import type { Ended } from '../support/orch.ts';
+import { expectTidy, processesOf } from '../support/invariants.ts';
+import { appears, type Ended } from '../support/orch.ts';
+import { isAlive } from '../support/process-rig.ts';
 import { leavesNothing, makeProject, type Project } from '../support/project.ts';
 import { checkoutState, walk } from '../support/repo.ts';
 
@@ -155,6 +156,21 @@ test('what is missing is found before anything is made', async () => {
   await refused({}, /need a remote/);
   const wrong = await orch(['run', project.manifest(manifest('one-per: task, via: pull-request, verify: "true"'))]);
   expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('has no use with `one-per: task`')]);
+});
+
+test('Ctrl-C while the host does not answer: nothing is left running, the next merge asks', async () => {
+  const { project, forge, orch } = placeOf();
+  expect((await orch(['run', project.manifest(manifest('via: pull-request, one-per: task')), '--run-id', 'r'])).code).toBe(0);
+  forge.refuse({ hang: true });
+  const running = project.start(['merge', 'r'], { env: forge.env });
+  await appears(forge.hangs);
+  running.child.kill('SIGINT');
+  expect((await running.ended).code).toBe(130);
+  expect(processesOf(project)).toEqual([]);
+  expect(isAlive(Number(readFileSync(forge.hangs, 'utf8')))).toBe(false);
+  forge.refuse({ hang: false });
+  expect((await orch(['merge', 'r'])).code).toBe(0);
+  expect(forge.requests()).toHaveLength(3);
 });
 
 test.concurrent.each(PULL_REQUEST_CRASH_POINTS.flatMap((point) => (point === 'pull-request-opened' ? (['run', 'task'] as const) : (['task'] as const)).map((per) => [point, per] as const)))('kill -9 at %s, one for each %s: asked for once, and all of it', async (point, per) => {

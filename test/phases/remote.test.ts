@@ -1,9 +1,10 @@
 // Pushing to a real remote: only orch's own branches, only over what was expected there; what a remote refuses, and
 // whose address it is.
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { projectOf } from '../../src/effects/forge.ts';
+import { isAncestor } from '../../src/effects/git/inspect.ts';
 import { runProgram } from '../../src/effects/git/plumbing.ts';
 import { remoteOf, withoutCredentials, type Remote } from '../../src/effects/git/remote.ts';
 import { openRepository } from '../../src/effects/git/repository.ts';
@@ -44,6 +45,19 @@ test('a branch is put where it was expected and nowhere else; nothing else of th
   expect(await remote.heads(['orch/r/*'])).toEqual(new Map([['orch/r/a', theirs], ['orch/r/b', one]]));
   for (const branch of ['main', 'orch/other/a', 'orch/r']) await expect(remote.push('r', [{ branch, head: one, expected: base }])).rejects.toThrow('not a branch of r');
   expect(runGit(bare, ['rev-parse', 'main'])).toBe(base);
+});
+
+test('what others have put there can be looked at: its objects come, no reference does', async () => {
+  const opened = await openRepository(repo.path);
+  const theirs = runGit(bare, ['-c', 'user.name=T', '-c', 'user.email=t@example.invalid', 'commit-tree', 'main^{tree}', '-p', 'main', '-m', 'Theirs']);
+  runGit(bare, ['update-ref', 'refs/pull/1/head', theirs]);
+  const refs = repo.git('for-each-ref');
+  expect(await isAncestor(opened, base, theirs)).toBe(false);
+  const remote = await origin();
+  await remote.fetch('refs/pull/2/head');
+  await remote.fetch('refs/pull/1/head');
+  expect(await isAncestor(opened, base, theirs)).toBe(true);
+  expect([repo.git('for-each-ref'), existsSync(path.join(repo.path, '.git/FETCH_HEAD'))]).toEqual([refs, false]);
 });
 
 test('what the remote refuses, and a remote that is not there, are told in a line', async () => {

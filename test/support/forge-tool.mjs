@@ -31,6 +31,12 @@ function shown(request) {
   return { iid: request.number, web_url: `https://gitlab.com/acme/demo/-/merge_requests/${request.number}`, state: request.state === 'open' ? 'opened' : request.state, sha };
 }
 
+// The test ends what hangs, by ending orch.
+if (args[0] === 'api' && existsSync(path.join(folder, 'hang'))) {
+  writeFileSync(path.join(folder, 'hangs'), String(process.pid));
+  setInterval(() => undefined, 60_000);
+  await new Promise(() => undefined);
+}
 if (args[0] === 'auth') {
   process.stdout.write('Token: gho_never-to-be-told\n');
   process.exit(existsSync(path.join(folder, 'logged-out')) ? 1 : 0);

@@ -28,8 +28,10 @@ export interface TestForge {
   calls(): ForgeCall[];
   requests(): StoredRequest[];
   setState(number: number, state: StoredRequest['state']): void;
-  /** From now on: logged out, or every new request refused with this message. */
-  refuse(what: { readonly loggedOut?: boolean; readonly open?: string | null }): void;
+  /** From now on: logged out, every new request refused with this message (null: no more), or no answer at all. */
+  refuse(what: { readonly loggedOut?: boolean; readonly open?: string | null; readonly hang?: boolean }): void;
+  /** Appears when somebody waits for an answer that does not come. */
+  readonly hangs: string;
   git(...args: string[]): string;
 }
 
@@ -55,7 +57,10 @@ export function makeForge(project: Project, { tool = 'gh', url = 'https://u:s3cr
     setState(number, state) {
       write('requests.json', read<StoredRequest[]>('requests.json', []).map((each) => (each.number === number ? Object.assign(each, { state }) : each)));
     },
-    refuse({ loggedOut, open }) {
+    hangs: path.join(folder, 'hangs'),
+    refuse({ loggedOut, open, hang }) {
+      if (hang === true) write('hang', true);
+      else rmSync(path.join(folder, 'hang'), { force: true });
       if (loggedOut === true) write('logged-out', true);
       if (open === null) rmSync(path.join(folder, 'refusal'), { force: true });
       else if (open !== undefined) write('refusal', open);

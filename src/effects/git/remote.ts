@@ -19,6 +19,8 @@ export interface Remote {
   readonly urls: readonly string[];
   /** Where the remote has its branches, of these (globs too). Throws an Error that says why it cannot be asked. */
   heads(branches: readonly string[]): Promise<ReadonlyMap<string, Sha>>;
+  /** Brings the objects of one of its references here, and nothing else. What it refuses is not there. */
+  fetch(ref: string): Promise<void>;
   /** Puts branches of this run there. Returns why not, for those that were refused. */
   push(run: RunId, branches: readonly PushedBranch[]): Promise<ReadonlyMap<string, string>>;
 }
@@ -50,6 +52,9 @@ export async function remoteOf(repo: Repository, target: string, { env = {}, ...
         const [sha = '', ref = ''] = line.split('\t');
         return ref === '' ? [] : [[ref.replace(/^refs\/heads\//, ''), sha] as const];
       }));
+    },
+    async fetch(ref) {
+      await gitRaw(['fetch', '-q', '--no-tags', '--no-write-fetch-head', '--refmap=', '--recurse-submodules=no', '--', name, ref], call);
     },
     async push(run, branches) {
       const refused = new Map<string, string>();

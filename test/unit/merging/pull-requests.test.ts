@@ -57,6 +57,7 @@ test.each<[what: string, branch: BranchRequest, world: World, told: readonly str
   ['somebody else’s', branch('a', '1', ['0']), { remote: new Map([['a', '7']]), found: {}, ancestry: [] }, [], ['a: not pushed: a of the remote has commits that orch did not put there (7)']],
   ['merged, the branch deleted', branch('a', '1'), { remote: new Map(), found: { a: [request(3, 'merged', '1')] }, ancestry: [] }, [], ['a #3 merged']],
   ['merged, and there is more now', branch('a', '2'), { remote: new Map(), found: { a: [request(3, 'merged', '1')] }, ancestry: [] }, ['push a new 2', 'open a null'], ['a #9 open new']],
+  ['merged after others had added to it', branch('a', '1'), { remote: new Map(), found: { a: [request(3, 'merged', '2')] }, ancestry: ['2>1'] }, [], ['a #3 merged']],
   ['turned down', branch('a', '1'), { remote: new Map([['a', '1']]), found: { a: [request(3, 'closed', '1')] }, ancestry: [] }, [], ['a #3 closed', 'a: its pull request was closed without being merged: https://host/3']],
   ['turned down, then another one opened', branch('a', '1'), { remote: new Map([['a', '1']]), found: { a: [request(4, 'open', '1'), request(3, 'closed', '1')] }, ancestry: [] }, [], ['a #4 open']],
   ['cannot be found', branch('a', '1'), { remote: new Map(), found: {}, ancestry: [], failing: { find: 'offline' } }, [], ['a: offline']],
