@@ -94,7 +94,7 @@ async function requestOf(repo: Repository, { args, tasks: named }: Asked, { plan
   const extra = named.length === 0 ? [] : tasks.filter((id) => !named.includes(id));
   if (extra.length > 0) note(`note: merged too, because what was named contains their work: ${extra.join(', ')}`);
   const settings = settingsOf(args, plan);
-  if (settings.pullRequest !== undefined) await requireRequestPlace(repo, target);
+  if (settings.pullRequest !== undefined && args['dry-run'] !== true) await requireRequestPlace(repo, target);
   return { type: 'merge-started', target, settings, tasks };
 }
 

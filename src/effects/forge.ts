@@ -128,8 +128,9 @@ function complaintOf(answer: unknown): string | null {
 }
 
 function requestFrom(number: unknown, url: unknown, { state, head }: { state: PullRequest['state']; head: unknown }): FoundRequest | null {
-  if (typeof number !== 'number' || !/^https?:\/\/\S+$/.test(textOf(url))) return null;
-  return { number, url: withoutCredentials(textOf(url)), state, head: textOf(head) };
+  // The host is asked over a network: what it says goes into commands only as what it should be.
+  if (!Number.isSafeInteger(number) || typeof number !== 'number' || number < 1 || !/^https?:\/\/\S+$/.test(textOf(url))) return null;
+  return { number, url: withoutCredentials(textOf(url)), state, head: /^[0-9a-f]{40,64}$/.test(textOf(head)) ? textOf(head) : '' };
 }
 
 function readPull(value: unknown): FoundRequest | null {

@@ -107,11 +107,12 @@ test('what others have put on a branch of the remote stays; what the remote refu
   expect((await orch(['run', project.manifest(manifest('via: pull-request, one-per: task')), '--run-id', 'r'])).code).toBe(0);
   const theirs = project.git('commit-tree', 'main^{tree}', '-p', 'main', '-m', 'Theirs');
   project.git('push', '-q', 'origin', `${theirs}:refs/heads/orch/r/a`);
-  forge.refuse({ open: 'Draft only' });
-  const ended = await orch(['merge']);
+  forge.refuse({ open: `Draft only (${SECRET})` });
+  const ended = await orch(['merge'], { GH_TOKEN: SECRET });
   expect(ended.code, ended.stderr).toBe(5);
   expect(ended.stderr).toContain('commits that orch did not put there');
-  expect(ended.stderr).toContain('pushed, but no pull request could be opened: gh: Validation Failed; Draft only');
+  expect(ended.stderr).toContain('pushed, but no pull request could be opened: gh: Validation Failed; Draft only (***)');
+  expect((await project.status()).tasks.map(({ mergeMessage }) => mergeMessage).join()).not.toContain(SECRET);
   expect(forge.git('rev-parse', 'orch/r/a')).toBe(theirs);
   forge.git('update-ref', '-d', 'refs/heads/orch/r/a');
   forge.refuse({ open: null });
