@@ -75,6 +75,8 @@ test('turns: together until one is alone, then one after the other, whatever bec
   };
   const settled = Promise.allSettled([turns.shared(work('a')), turns.shared(work('b')), turns.alone(work('c')), turns.shared(work('d'))]);
   open.get('b')?.(true);
+  // Whatever would begin too early has begun by then.
+  await new Promise((resolve) => { setImmediate(resolve); });
   open.get('a')?.(false);
   for (const name of ['c', 'd']) await vi.waitFor(() => { expect(open.has(name)).toBe(true); open.get(name)?.(false); });
   expect((await settled).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled']);
