@@ -114,8 +114,8 @@ function settingsOf(args: Partial<MergeArgs>, plan: Plan): MergeSettings {
   const said = args['pull-request'];
   const pullRequest = said === undefined ? plannedRequest : REQUESTS.find((known) => known === said);
   if (pullRequest === undefined && said !== undefined && said !== 'none') throw new OrchError({ code: 'usage', message: `--pull-request ${said}: not a way to ask`, hint: 'use run, task or none', exitCode: EXIT.usage });
-  const strange = ['strategy', 'verify'].find((name) => pullRequest === 'task' && args[name as 'strategy' | 'verify'] !== undefined);
-  if (strange !== undefined) throw new OrchError({ code: 'usage', message: `--${strange} merges nothing when each task has a pull request of its own`, hint: '--pull-request run asks for the merged and verified result', exitCode: EXIT.usage });
+  const strange = (['strategy', 'verify'] as const).find((name) => pullRequest === 'task' && args[name] !== undefined);
+  if (strange !== undefined) throw new OrchError({ code: 'usage', message: `--${strange} has no use when each task has a pull request of its own`, hint: '--pull-request run asks for the merged and verified result', exitCode: EXIT.usage });
   const strategy = args.strategy === undefined ? planned.strategy : STRATEGIES.find((known) => known === args.strategy);
   if (strategy === undefined) throw new OrchError({ code: 'usage', message: `--strategy ${String(args.strategy)}: not a strategy`, hint: `use ${STRATEGIES.join(', ')}`, exitCode: EXIT.usage });
   const verify = args.verify === undefined ? planned.verify : args.verify.length === 1 && args.verify[0] === 'none' ? [] : args.verify;

@@ -139,7 +139,7 @@ function nextLines(plan: Plan, state: RunState, ends: Ends): string[] {
 
 function mergeHint(plan: Plan, state: RunState, { delivered, palette }: Ends): string {
   const isAsked = delivered.some(({ task }) => task.merge !== null) || plan.merge?.when === 'end';
-  return isAsked || plan.target === null || !isOver(state) ? '' : `, ${palette.cyan(`orch merge ${plan.run}`)} brings it into ${safeText(plan.target)}`;
+  return isAsked || plan.target === null || !isOver(state) ? '' : `, ${palette.cyan(`orch merge ${plan.run}`)} ${plan.merge?.pullRequest === undefined ? 'brings it into' : 'opens a pull request for'} ${safeText(plan.target)}`;
 }
 
 function isAllMerged(delivered: readonly Entry[]): boolean {
