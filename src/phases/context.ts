@@ -31,7 +31,7 @@ export interface PhaseContext {
   readonly processes: Processes;
   readonly workspaces: Workspaces;
   readonly integrity: Integrity;
-  readonly adapterOf: (agent: string) => Adapter;
+  readonly adapterOf: (adapter: string) => Adapter;
   readonly attemptPaths: (task: TaskId, attempt: number) => AttemptPaths;
   /** The environment of a child: the allow-list of ours, and `set` over it. `pass` are further names to inherit. */
   readonly environment: (set: Readonly<Record<string, string>>, pass: readonly string[]) => Record<string, string>;

@@ -105,11 +105,11 @@ const reap = (spawned: Spawned) => processes.reap({ run: rig.run, spawned: [spaw
 // What ps makes of other scripts depends on its locale.
 describe.each([['/proc', createTable(), '/tmp/my räpo ✓/a=b c'], ['ps', psTable(), '/tmp/my repo/a=b c']] as const)('reaping by the folder of a run, seen by %s', (_, table, dir) => {
   it('finds it whatever its name has in it', async () => {
-    const { reap: reapHere } = createProcesses({ clock, containment: sessionContainment(table) });
+    const here = createProcesses({ clock, containment: sessionContainment(table) });
     const child = spawn('sleep', ['60'], { detached: true, stdio: 'ignore', env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C.UTF-8', ORCH_RUN_ID: rig.run, ORCH_RUN_DIR: dir, LAST: 'x' } });
     await once(child, 'spawn');
-    expect(await reapHere({ run: rig.run, dir: `${dir}/other` })).toBe(0);
-    expect(await reapHere({ run: rig.run, dir })).toBe(1);
+    expect(await here.reap({ run: rig.run, dir: `${dir}/other` })).toBe(0);
+    expect(await here.reap({ run: rig.run, dir })).toBe(1);
   });
 });
 
