@@ -122,8 +122,11 @@ const PERSONAL = /^(user\.(name|email)|core\.(autocrlf|eol|safecrlf))$/i;
 /** The repository's own settings without secrets, and of the user's others who they are. */
 async function configFor({ repo, env }: PrivateRequest): Promise<string> {
   const listed = await requireGit(['config', '--list', '-z', '--show-scope', '--includes'], { cwd: repo.topLevel ?? repo.commonDir, env: { ...gitEnvironment(), ...env } });
-  const isWanted = (scope: string, key: string): boolean => (scope === 'local' || scope === 'worktree' ? !TIES.test(key) && !SECRETS.test(key) : PERSONAL.test(key));
-  return configText(listed.toString('utf8').replaceAll(/:\/\/[^/@\s\0]*@/g, '://'), isWanted);
+  return configText(listed.toString('utf8').replaceAll(/:\/\/[^/@\s\0]*@/g, '://'), isForSandbox);
+}
+
+function isForSandbox(scope: string, key: string): boolean {
+  return scope === 'local' || scope === 'worktree' ? !TIES.test(key) && !SECRETS.test(key) : PERSONAL.test(key);
 }
 
 /** Folders of objects that a folder of objects borrows from, and those that they borrow from. */
