@@ -50,6 +50,8 @@ export interface EventStream extends StreamFacts {
   event(event: JsonObject): Progress;
   /** Takes a line of standard error, for clients that say something there only. Without it, it is shown as it is. */
   stderr?(line: string): Progress;
+  /** Takes what the client wrote to its report file, at the end. */
+  report?(text: string): void;
 }
 
 /** Reads a stream of a JSON object per line. Broken and partial lines say nothing, other text is shown as it is. */
@@ -61,6 +63,9 @@ export function readEvents(stream: EventStream): StreamReader {
       if (event !== null) return stream.event(event);
       return text.trim() === '' || (from === 'stdout' && text.trimStart().startsWith('{')) ? null : text.trimEnd();
     },
-    verdict: (end) => streamVerdict(stream, end),
+    verdict(end) {
+      if (end.reportFile != null) stream.report?.(end.reportFile);
+      return streamVerdict(stream, end);
+    },
   };
 }
