@@ -73,6 +73,8 @@ export type Verdict =
 export interface StreamReader {
   /** Called for each line of standard output and standard error. Tolerates anything. */
   line(text: string, stream: 'stdout' | 'stderr'): Progress;
+  /** After a line: the client now only waits for its provider, and is to be stopped. Absent = never. */
+  isGivenUp?(): boolean;
   /** Once, at the end. */
   verdict(end: { readonly exit: Exit; readonly stderrTail: string; readonly stdoutTail: string; readonly now: Instant }): Verdict;
 }
