@@ -42,6 +42,8 @@ function launch({ spec, work, prompt, resume }: LaunchRequest): Launch {
   return { command, args, env: { OPENCODE_DISABLE_AUTOUPDATE: '1', ...spec.env }, stdin: prompt };
 }
 
+/** Tools that a configuration may deny. Any other one that is not there was made up by the model. */
+const GATED_TOOLS = new Set(['bash', 'edit', 'write', 'patch', 'multiedit']);
 /** Failed requests in a row after which it is not left to try again. */
 const MOST_FAILURES = 3;
 
@@ -52,19 +54,25 @@ class OpencodeStream implements EventStream {
   readonly limit = null;
   costUsd: number | null = null;
   tokens: Tokens | null = null;
-  result: ResultEvent | null = null;
   givenUp: ResultEvent | null = null;
   retrying: EventStream['retrying'] = null;
   readonly denials: string[] = [];
+  #error: ResultEvent | null = null;
+  /** What the last step came to, until another one begins. */
+  #stopped: ResultEvent | null = null;
   #answer = '';
   #failures = 0;
+
+  get result(): ResultEvent | null {
+    return this.#error ?? this.#stopped;
+  }
 
   event(event: JsonObject): Progress {
     this.sessionId = textAt(event, 'sessionID') ?? this.sessionId;
     const part = objectAt(event, 'part');
     switch (textAt(event, 'type') ?? '') {
       case 'step_start':
-        if (this.result?.isError !== true) this.result = null;
+        this.#stopped = null;
         return null;
       case 'text':
         this.#goesOn();
@@ -75,8 +83,8 @@ class OpencodeStream implements EventStream {
       case 'step_finish':
         return this.#finish(part);
       case 'error':
-        this.result = failureOf(objectAt(event, 'error'), numberAt(event, 'timestamp'));
-        return firstLine(this.result.text);
+        this.#error = failureOf(objectAt(event, 'error'), numberAt(event, 'timestamp'));
+        return firstLine(this.#error.text);
       default:
         return null;
     }
@@ -106,8 +114,12 @@ class OpencodeStream implements EventStream {
     this.#goesOn();
     const state = objectAt(part, 'state');
     const input = objectAt(state, 'input');
-    const what = describeTool(textAt(part, 'tool') ?? 'a tool', { ...input, file_path: input['filePath'] }, null);
-    if (!/rejected permission|prevents you from using/i.test(textAt(state, 'error') ?? '')) return what;
+    const tool = textAt(part, 'tool') ?? 'a tool';
+    // A tool that its configuration denies is not there, and what asks for it is answered by another one.
+    const missing = tool === 'invalid' ? (textAt(input, 'tool') ?? '') : null;
+    const what = missing ?? describeTool(tool, { ...input, file_path: input['filePath'] }, null);
+    const isRefused = missing === null ? /rejected permission|prevents you from using/i.test(textAt(state, 'error') ?? '') : GATED_TOOLS.has(missing);
+    if (!isRefused) return what;
     this.denials.push(what);
     return `refused: ${what}`;
   }
@@ -116,10 +128,10 @@ class OpencodeStream implements EventStream {
     this.#goesOn();
     this.#count(part);
     const reason = textAt(part, 'reason') ?? 'unknown';
-    if (reason === 'stop') this.result = { isError: false, status: null, kinds: [], text: this.#answer };
+    if (reason === 'stop') this.#stopped = { isError: false, status: null, kinds: [], text: this.#answer };
     // After a refusal it exits in the middle of its work, with 0; otherwise it goes on.
-    else if (reason === 'tool-calls') this.result = this.denials.length === 0 ? null : { isError: true, status: null, kinds: ['permission_denied'], text: `was refused ${this.denials.slice(0, 3).join(', ')}, and stopped` };
-    else this.result = { isError: true, status: null, kinds: [], text: `the answer ended early (${reason})` };
+    else if (reason === 'tool-calls') this.#stopped = this.denials.length === 0 ? null : { isError: true, status: null, kinds: ['permission_denied'], text: `was refused ${this.denials.slice(0, 3).join(', ')}, and stopped` };
+    else this.#stopped = { isError: true, status: null, kinds: [], text: `the answer ended early (${reason})` };
     return null;
   }
 
