@@ -3,7 +3,7 @@
 import { firstLine } from '../lib/cut.ts';
 import { numberAt, objectAt, objectsAt, parseObject, textAt, type JsonObject } from '../lib/json.ts';
 import type { Tokens } from '../run/events.ts';
-import type { Adapter, Launch, LaunchRequest, Progress } from './adapter.ts';
+import { NEW_SESSION, type Adapter, type Launch, type LaunchRequest, type Progress } from './adapter.ts';
 import { readEvents, type EventStream, type ResultEvent } from './facts.ts';
 import { describeTool } from './progress.ts';
 import { tokensSince } from './usage.ts';
@@ -22,7 +22,7 @@ export const codex: Adapter = {
   versions: { least: '0.98.0', measured: '0.169.0' },
   passEnv: ['OPENAI_*', 'AZURE_OPENAI_*', 'CODEX_API_KEY', 'CODEX_ACCESS_TOKEN', 'CODEX_HOME', 'CODEX_SQLITE_HOME', 'CODEX_CA_CERTIFICATE'],
   launch,
-  read: (_, before = null) => readEvents(new CodexStream(before)),
+  read: (_, session = NEW_SESSION) => readEvents(new CodexStream(session.tokens)),
   resumeCommand: (spec, sessionId) => [...spec.command, 'resume', sessionId],
 };
 

@@ -54,6 +54,8 @@ export interface EventStream extends StreamFacts {
   event(event: JsonObject): Progress;
   /** Takes a line of standard error, for clients that say something there only. Without it, it is shown as it is. */
   stderr?(line: string): Progress;
+  /** Takes what the client wrote to its report file, at the end. */
+  report?(text: string): void;
   /** Told how the process ended, for clients whose exit code says what their stream does not. */
   end?(exit: Exit): void;
 }
@@ -69,6 +71,7 @@ export function readEvents(stream: EventStream): StreamReader {
     },
     isGivenUp: () => stream.givenUp != null,
     verdict(end) {
+      if (end.reportFile != null) stream.report?.(end.reportFile);
       stream.end?.(end.exit);
       return streamVerdict(stream, end);
     },

@@ -3,16 +3,15 @@
 import { unreachable } from '../errors.ts';
 import type { AgentReport, Exit } from '../run/events.ts';
 import { cutBytes, firstLine, lastLine } from '../lib/cut.ts';
-import type { StreamReader, Verdict } from './adapter.ts';
+import type { End, Verdict } from './adapter.ts';
 import type { ResultEvent, StreamFacts } from './facts.ts';
 import { resetTimeIn } from './reset-time.ts';
 
-export type End = Parameters<StreamReader['verdict']>[0];
 type Failure = Pick<Extract<Verdict, { ok: false }>, 'reason' | 'retry' | 'message'> & { readonly notBefore?: number | null };
 
 const RESULT_BYTES = 64 * 1024;
 const AUTH_KINDS = ['authentication_failed', 'authentication_error', 'permission_error', 'oauth_org_not_allowed', 'account_on_hold', 'verification_required', 'cloud_credential_error'];
-const AUTH_TEXT = /not logged in|run \/login|invalid api key|invalid authentication|oauth token (has )?(expired|revoked)|missing api key|please log ?in/i;
+const AUTH_TEXT = /not logged in|run \/login|invalid api key|invalid authentication|oauth token (has )?(expired|revoked)|missing api key|please log ?in|no authentication information/i;
 const USAGE_TEXT = /hit your (\w+ )*limit|usage limit reached|\blimit reached\b.*\bresets\b/i;
 
 /** The verdict on what a client's stream said. */

@@ -17,7 +17,7 @@ const run = promisify(execFile);
 export async function requireVersion(agent: AgentSpec, program: string): Promise<string | null> {
   const { versions, passEnv } = adapterFor(agent.adapter);
   if (versions === null) return null;
-  const env = agentEnvironment({ parent: process.env, pass: passEnv, set: agent.env });
+  const env = agentEnvironment({ parent: process.env, pass: passEnv, set: { ...versions.env, ...agent.env } });
   const asking = run(program, [...agent.command.slice(1), '--version'], { cwd: path.parse(os.tmpdir()).root, env, timeout: PATIENCE_MS, killSignal: 'SIGKILL', maxBuffer: 1024 * 1024 });
   asking.child.stdin?.end();
   const version = await asking.then(({ stdout, stderr }) => versionIn(stdout) ?? versionIn(stderr), () => null);

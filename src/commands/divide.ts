@@ -134,7 +134,7 @@ async function askOnce(prompt: string, asking: Asking & { readonly session: stri
   const [program = '', ...leading] = spec.command;
   // The copy has the committed program at most; what was configured is relative to the repository.
   const local: AgentSpec = program.includes('/') ? { ...spec, command: [path.resolve(root, program), ...leading] } : spec;
-  const launch = adapter.launch({ spec: local, work, prompt, promptFile, newSessionId: randomUUID(), resume: asking.session });
+  const launch = adapter.launch({ spec: local, work, prompt, promptFile, reportFile: path.join(copy.home, 'usage.json'), newSessionId: randomUUID(), resume: asking.session });
   const reader = adapter.read(spec);
   let shown = 0;
   const end = await processes.run(

@@ -170,7 +170,7 @@ function phaseContext({ repo, plan, paths, clock, processes, workspaces, listene
     adapterOf: (agent) => adapterFor(plan.agents[agent]?.adapter ?? agent),
     attemptPaths: (task, attempt) => {
       const files = paths.attempt(task, attempt);
-      return { dir: files.dir, prompt: files.prompt, log: files.output, ended: path.join(files.dir, 'ended.json'), trace: path.join(files.dir, 'git.ndjson'), result: files.result, output: path.join(files.dir, 'outputs.txt') };
+      return { dir: files.dir, prompt: files.prompt, log: files.output, ended: path.join(files.dir, 'ended.json'), trace: path.join(files.dir, 'git.ndjson'), result: files.result, report: path.join(files.dir, 'usage.json'), output: path.join(files.dir, 'outputs.txt') };
     },
     environment: (set, pass) => agentEnvironment({ parent: process.env, pass, set }),
     sandboxOf: isolation.sandboxOf,

@@ -13,6 +13,7 @@ import { forgetEnd, saveEnd, settle, type Ended } from './settle.ts';
 import { ensureWorkspace } from './setup.ts';
 import { watched } from './tamper.ts';
 
+const MAX_REPORT_BYTES = 1024 * 1024;
 const NO_REPORT: AgentReport = { sessionId: null, model: null, costUsd: null, tokens: null, turns: null, result: null };
 
 export async function work(context: PhaseContext, job: Job): Promise<PhaseResult> {
@@ -23,7 +24,7 @@ export async function work(context: PhaseContext, job: Job): Promise<PhaseResult
   if (!ready.ok) return ready;
   const paths = context.attemptPaths(task.id, action.attempt);
   await context.files.makeDir(paths.dir);
-  await forgetEnd(context, paths);
+  await Promise.all([forgetEnd(context, paths), context.files.remove(paths.report)]);
   const started = await start(context, job, paths);
   if ('refusal' in started) return failed('spawn', 'never', started.refusal);
   const { launch, reader, pass } = started;
@@ -44,7 +45,8 @@ export async function work(context: PhaseContext, job: Job): Promise<PhaseResult
   const who = { task: task.id, workspace, kind: 'agent', trace: paths.trace } as const;
   const { value: end, tampering } = await watched(context, who, { run: job.run, work: async () => await context.processes.run(spec, AbortSignal.any([stop.gentle, givingUp.signal]), stop.force) });
   crashPoint('agent-ended');
-  const verdict = reader.verdict({ exit: end.exit, stderrTail: end.stderrTail, stdoutTail: end.stdoutTail, now: context.clock.now() });
+  const reportFile = await context.files.readText(paths.report, MAX_REPORT_BYTES);
+  const verdict = reader.verdict({ exit: end.exit, stderrTail: end.stderrTail, stdoutTail: end.stdoutTail, reportFile, now: context.clock.now() });
   const { exit, durationMs, leftovers, tier } = end;
   const ended: Ended = { v: 1, start: workspace.start, exit, durationMs, leftovers, tier, verdict, tampered: tampering.done, notes: [...(ready.detail.notes ?? []), ...tampering.notes] };
   await saveEnd(context, paths, ended);
@@ -73,8 +75,10 @@ async function start(context: PhaseContext, job: Job, paths: AttemptPaths): Prom
   const prompt = promptFor(task.work.prompt, { isResumed: resume !== null, feedback: state.feedback, lastFailure: state.lastFailure });
   await context.files.writeText(paths.prompt, prompt);
   try {
-    const launch = adapter.launch({ spec, work: task.work, prompt, promptFile: paths.prompt, newSessionId: context.newId(), resume });
-    return { launch: { ...launch, command: programPath(context, launch.command), env: { ...spec.env, ...launch.env } }, reader: adapter.read(spec, resume === null ? null : state.report?.sessionTokens), pass: adapter.passEnv };
+    const newSessionId = context.newId();
+    const launch = adapter.launch({ spec, work: task.work, prompt, promptFile: paths.prompt, reportFile: paths.report, newSessionId, resume });
+    const session = { id: resume ?? newSessionId, tokens: resume === null ? null : (state.report?.sessionTokens ?? null) };
+    return { launch: { ...launch, command: programPath(context, launch.command), env: { ...spec.env, ...launch.env } }, reader: adapter.read(spec, session), pass: adapter.passEnv };
   } catch (error) {
     // What only this prompt shows, such as its being too long for an argument.
     if (error instanceof OrchError) return { refusal: error.hint === undefined ? error.message : `${error.message}; ${error.hint}` };

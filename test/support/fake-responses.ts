@@ -48,6 +48,7 @@ const SCENARIOS = {
   '403': () => error(403, 'permission_denied', 'Your project may not do this.'),
   '404': () => error(404, 'model_not_found', 'The model `nonesuch` does not exist or you do not have access to it.'),
   '429': () => tooMany({}),
+  '429-now': () => tooMany({ 'retry-after': '0' }),
   '429-wait': () => tooMany({ 'retry-after': '3600' }),
   /** Too many once, then well. */
   '429-soon': ({ results, before }: Turn) => (before === 0 ? tooMany({ 'retry-after': '1' }) : results === 0 ? write : done),

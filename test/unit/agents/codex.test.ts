@@ -47,7 +47,7 @@ describe('recordings of codex', () => {
 
   it('count what is new in a session that goes on', () => {
     const { verdict: first } = replay('codex', 'resume-1-first');
-    const { verdict: second } = replay('codex', 'resume-2-second-cumulative-tokens', { before: first.report.sessionTokens ?? null });
+    const { verdict: second } = replay('codex', 'resume-2-second-cumulative-tokens', { session: { id: null, tokens: first.report.sessionTokens ?? null } });
     expect(second.report).toMatchObject({ sessionId: first.report.sessionId, tokens: tokens(1), sessionTokens: tokens(3) });
   });
 
