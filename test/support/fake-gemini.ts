@@ -48,7 +48,7 @@ const SCENARIOS = {
   '429': () => error(429, 'RESOURCE_EXHAUSTED', 'Resource has been exhausted (e.g. check quota).'),
   '429-wait': () => error(429, 'RESOURCE_EXHAUSTED', EXHAUSTED, quota('GenerateRequestsPerMinutePerProjectPerModel'), retryIn(3600)),
   /** The first request fails, and the next ones do not. */
-  '429-once': ({ before, results }: Turn) => (before === 0 ? error(429, 'RESOURCE_EXHAUSTED', EXHAUSTED, quota('GenerateRequestsPerMinutePerProjectPerModel'), retryIn(3600)) : results === 0 ? write : done),
+  '429-once': ({ before, results }: Turn) => (before === 0 ? error(429, 'RESOURCE_EXHAUSTED', EXHAUSTED, quota('GenerateRequestsPerMinutePerProjectPerModel'), retryIn(1)) : results === 0 ? write : done),
   'usage-limit': () => error(429, 'RESOURCE_EXHAUSTED', EXHAUSTED, quota('GenerateRequestsPerDayPerProjectPerModel')),
   '500': () => error(500, 'INTERNAL', 'An internal error has occurred.'),
   '503': () => error(503, 'UNAVAILABLE', 'The model is overloaded. Please try again later.'),
