@@ -92,8 +92,8 @@ class GeminiStream implements EventStream {
 
   /** Besides the requests that it repeats it prints warnings, stack traces, and why it could not begin. */
   stderr(line: string): Progress {
-    const [, attempt, status] = /^Attempt (\d+) failed with status (\d+)/.exec(line) ?? [];
-    if (attempt !== undefined && status !== undefined) return this.#repeat(Number(attempt), Number(status), line);
+    const said = /^Attempt (\d+) failed(?: with (?:status )?(\d{3}|5xx)[^.]*)?(: )?(.*)$/.exec(line);
+    if (said !== null) return this.#repeat(said);
     if (/^[A-Z]/.test(line) && !/^(Warning|YOLO|Ripgrep|Attempt|Loaded|Data collection)/.test(line)) this.#complaint ||= line;
     return null;
   }
@@ -131,12 +131,15 @@ class GeminiStream implements EventStream {
     return `refused: ${tool?.what ?? 'a tool'}`;
   }
 
-  #repeat(attempt: number, status: number, line: string): Progress {
-    const said = failureOf(line.slice(line.indexOf('{')));
+  #repeat([, attempt = '', code, colon, rest = '']: RegExpExecArray): Progress {
+    // With the words of the provider and no status it is a quota that this minute has used up.
+    const status = code === '5xx' ? 500 : code !== undefined ? Number(code) : colon !== undefined ? 429 : null;
+    const json = rest.indexOf('{');
+    const said = failureOf(json === -1 ? rest : rest.slice(json));
     this.retrying = { status, kind: said.kinds[0] ?? 'error' };
-    // It would go on for minutes. An overloaded provider may be well again in a moment, one that refuses is not.
-    if (status === 429 || attempt >= 3) this.givenUp = { ...said, status };
-    return `${firstLine(said.text)} (${status}): the client tries again`;
+    // It would go on for minutes. What is overloaded may be well again in a moment, who refuses is not.
+    if (status === 429 || Number(attempt) >= 3) this.givenUp = { ...said, status, kinds: said.kinds.length === 0 && status === null ? ['server_error'] : said.kinds };
+    return `${firstLine(said.text)}${status === null ? '' : ` (${status})`}: the client tries again`;
   }
 
   #finish(event: JsonObject): Progress {

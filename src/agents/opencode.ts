@@ -130,7 +130,7 @@ class OpencodeStream implements EventStream {
     const reason = textAt(part, 'reason') ?? 'unknown';
     if (reason === 'stop') this.#stopped = { isError: false, status: null, kinds: [], text: this.#answer };
     // After a refusal it exits in the middle of its work, with 0; otherwise it goes on.
-    else if (reason === 'tool-calls') this.#stopped = this.denials.length === 0 ? null : { isError: true, status: null, kinds: ['permission_denied'], text: `was refused ${this.denials.slice(0, 3).join(', ')}, and stopped` };
+    else if (reason === 'tool-calls') this.#stopped = this.denials.length === 0 ? null : { isError: true, status: null, kinds: ['tool_refused'], text: `was refused ${this.denials.slice(0, 3).join(', ')}, and stopped` };
     else this.#stopped = { isError: true, status: null, kinds: [], text: `the answer ended early (${reason})` };
     return null;
   }

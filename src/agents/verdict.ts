@@ -76,7 +76,7 @@ function resultFailure(result: ResultEvent | null, stream: StreamFacts, { now }:
 function classify({ status, text, kinds, notBefore = null }: ResultEvent, limit: StreamFacts['limit'], now: number): Omit<Failure, 'message'> {
   const says = (...names: readonly string[]): boolean => names.some((name) => kinds.includes(name));
   if (says('error_max_turns')) return { reason: 'max-turns', retry: 'agent' };
-  if (says('permission_denied')) return { reason: 'permission-denied', retry: 'never' };
+  if (says('tool_refused')) return { reason: 'permission-denied', retry: 'never' };
   if (says('error_max_budget_usd')) return { reason: 'budget', retry: 'never' };
   const isUsageLimit = says('usage_limit_reached') || limit !== null || ((status === 429 || status === null) && USAGE_TEXT.test(text));
   if (isUsageLimit) return { reason: 'usage-limit', retry: 'provider', notBefore: limit?.resetsAt ?? notBefore ?? resetTimeIn(text, now) };

@@ -67,11 +67,15 @@ tasks:
       scenario, env: { ...env, GOOGLE_GEMINI_BASE_URL: provider.url(scenario) }, ...(scenario === '429-once' ? { args: [] } : {}),
     })));
     expect(summaryOf(outcomes), outcomes.get('429')?.ended.stderr).toEqual({
-      '503': '75 cancelled overloaded 1', '429': '75 cancelled rate-limited 1', '429-wait': '75 cancelled rate-limited 1', 'usage-limit': '75 cancelled usage-limit 1', cut: '75 cancelled overloaded 1',
+      '503': '75 cancelled rate-limited 1', '429': '75 cancelled rate-limited 1', '429-wait': '75 cancelled rate-limited 1', 'usage-limit': '75 cancelled rate-limited 1', cut: '75 cancelled rate-limited 1',
       '429-once': '0 completed null 2',
     });
     // The client would have gone on asking for minutes.
     expect([provider.requestsOf('429').length, provider.requestsOf('503').length]).toEqual([1, 3]);
-    expect(outcomes.get('429-wait')?.ended.stderr).toContain('orch resume trouble-429-wait');
+    const said = (scenario: GeminiScenario): string | undefined => /stopping \(provider-limit\): (.*)/.exec(outcomes.get(scenario)?.ended.stderr ?? '')?.[1];
+    expect(scenarios.filter((scenario) => scenario !== '429-once').map(said)).toEqual([
+      expect.stringContaining('overloaded'), expect.stringContaining('has been exhausted'), expect.stringContaining('exceeded your current quota'), expect.stringContaining('daily quota'), expect.stringContaining('terminated'),
+    ]);
+    expect(outcomes.get('429-wait')?.ended.stderr).toMatch(/go on in (59|1h)[\s\S]*orch resume trouble-429-wait/);
   });
 });

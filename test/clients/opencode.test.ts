@@ -71,9 +71,13 @@ describe.skipIf(program === null)(`orch run with opencode ${OPENCODE.version}`, 
     const scenarios = ['503', 'cut', '429', '429-wait', '429-once', 'usage-limit', 'billing'] as const;
     const outcomes = await meet(project, scenarios.map((scenario) => ({ scenario, env: { ...env, ...config(scenario) }, ...(scenario === '429-once' ? { args: [] } : {}) })));
     expect(summaryOf(outcomes), outcomes.get('429')?.ended.stderr).toEqual({
-      '503': '75 cancelled overloaded 1', cut: '75 cancelled overloaded 1', '429': '75 cancelled rate-limited 1', '429-wait': '75 cancelled rate-limited 1', 'usage-limit': '75 cancelled usage-limit 1',
+      '503': '75 cancelled rate-limited 1', cut: '75 cancelled rate-limited 1', '429': '75 cancelled rate-limited 1', '429-wait': '75 cancelled rate-limited 1', 'usage-limit': '75 cancelled rate-limited 1',
       '429-once': '0 completed null 2', billing: '1 failed billing 1',
     });
+    const said = (scenario: ChatScenario): string | undefined => /stopping \(provider-limit\): (.*)/.exec(outcomes.get(scenario)?.ended.stderr ?? '')?.[1];
+    expect((['503', 'cut', '429', '429-wait', 'usage-limit'] as const).map(said)).toEqual([
+      expect.stringContaining('overloaded'), expect.stringMatching(/connect|reset/), expect.stringContaining('Rate limit'), expect.stringContaining('Rate limit'), expect.stringContaining('Usage limit reached'),
+    ]);
     // The client would have waited for an hour, and said nothing.
     expect([provider.requestsOf('429-wait').length, provider.requestsOf('503').length]).toEqual([1, 3]);
   });

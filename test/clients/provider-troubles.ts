@@ -18,9 +18,9 @@ export interface Outcome {
 }
 
 /** Runs `orch run "Write hello.txt"` for each; few at once, for a client takes up to half a gigabyte. */
-export async function meet<Scenario extends string>(project: Project, troubles: readonly Trouble<Scenario>[]): Promise<ReadonlyMap<Scenario, Outcome>> {
+export async function meet<Scenario extends string>(project: Project, troubles: readonly Trouble<Scenario>[]): Promise<ReadonlyMap<string, Outcome>> {
   const limit = pLimit(3);
-  const outcomes = await limit.map(troubles, async ({ scenario, env, args = ['--max-wait', '1s'] }): Promise<readonly [Scenario, Outcome]> => {
+  const outcomes = await limit.map(troubles, async ({ scenario, env, args = ['--max-wait', '1s'] }): Promise<readonly [string, Outcome]> => {
     const id = `trouble-${scenario}`;
     const ended = await project.run(['run', 'Write hello.txt', '--run-id', id, ...args], { env });
     const [task] = (await project.status(id)).tasks;

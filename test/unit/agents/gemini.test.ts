@@ -57,6 +57,10 @@ describe('a client that waits by itself', () => {
   const attempt = (n: number, status: number): string => `Attempt ${n} failed with status ${status}. Retrying with backoff... _ApiError: {}`;
   it.each([
     ['is stopped when it is refused', [attempt(1, 429)], true],
+    ['in other words', ['Attempt 1 failed: You exceeded your current quota, please check your plan and billing details.'], true],
+    ['in others still', ['Attempt 1 failed with 429 error (no Retry-After header). Retrying with backoff... Error'], true],
+    ['not for a network that fails once', ['Attempt 1 failed. Retrying with backoff... TypeError: fetch failed', 'Attempt 2 failed with 5xx error. Retrying with backoff... Error'], false],
+    ['for one that always fails', ['Attempt 3 failed. Retrying with backoff... TypeError: fetch failed'], true],
     ['may repeat what may pass', [attempt(1, 503), attempt(2, 503)], false],
     ['not for ever', [attempt(1, 503), attempt(2, 503), attempt(3, 503)], true],
   ])('%s', (_, lines, isGivenUp) => {

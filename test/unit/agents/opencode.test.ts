@@ -14,7 +14,7 @@ describe('recordings of opencode', () => {
     'auth-401': no('auth', 'never', 'Incorrect API key'),
     'billing-given-up': no('billing', 'never', 'exceeded your current quota'),
     'context-400': no('context', 'never', 'maximum context length'),
-    'cut-final': no('overloaded', 'provider', 'Connection reset'),
+    'cut-final': no('overloaded', 'provider', 'Cannot connect'),
     'cut-given-up': no('overloaded', 'provider', 'Cannot connect'),
     edit: ok(2, 'All done.'),
     'forbidden-403': no('auth', 'never', 'may not do this'),
