@@ -35,15 +35,17 @@ export async function work(context: PhaseContext, job: Job): Promise<PhaseResult
     command: launch.command, args: launch.args, cwd: workspace.path, stdin: launch.stdin,
     env: context.environment({ ...launch.env, ...(await attemptVariables(context, job, workspace)), ...traced(paths) }, [...context.plan.passEnv, ...pass]),
     timeoutMs: task.timeoutMs, idleTimeoutMs: task.idleTimeoutMs, graceMs: context.plan.graceMs, logFile: paths.log,
-    ...sandboxed(context, workspace, paths),
+    ...(await sandboxed(context, workspace, paths)),
     onLine: (line, stream) => {
       const text = reader.line(line, stream);
       if (reader.isGivenUp?.() === true) givingUp.abort({ reason: 'provider-limit', forced: false } satisfies StopRequest);
       if (text !== null) context.onOutput({ task: task.id, attempt: action.attempt, text });
     },
   };
-  const who = { task: task.id, workspace, kind: 'agent', trace: paths.trace } as const;
-  const { value: end, tampering } = await watched(context, who, { run: job.run, work: async () => await context.processes.run(spec, AbortSignal.any([stop.gentle, givingUp.signal]), stop.force) });
+  // In a sandbox nothing of what is watched is within its reach: whoever changes it is somebody else.
+  const who = { task: task.id, workspace, kind: spec.sandbox === undefined ? 'agent' : 'command', trace: paths.trace } as const;
+  const stopped = AbortSignal.any([stop.gentle, givingUp.signal]);
+  const { value: end, tampering } = await watched(context, who, { run: job.run, work: async () => await context.processes.run(spec, stopped, stop.force) });
   crashPoint('agent-ended');
   const reportFile = await context.files.readText(paths.report, MAX_REPORT_BYTES);
   const verdict = reader.verdict({ exit: end.exit, stderrTail: end.stderrTail, stdoutTail: end.stdoutTail, reportFile, now: context.clock.now() });
@@ -67,9 +69,9 @@ async function start(context: PhaseContext, job: Job, paths: AttemptPaths): Prom
     await context.files.writeText(paths.prompt, `${task.work.command}\n`);
     return { launch: { command: '/bin/sh', args: ['-c', task.work.command], env: {}, stdin: null }, reader: shellReader(), pass: [] };
   }
-  const adapter = context.adapterOf(task.work.agent);
   const spec = context.plan.agents[task.work.agent];
   if (spec === undefined) throw new Error(`the plan has no agent ${task.work.agent}`);
+  const adapter = context.adapterOf(spec.adapter);
   const sessionId = state.report?.sessionId ?? null;
   const resume = state.resumeSession && adapter.capabilities.resume ? sessionId : null;
   const prompt = promptFor(task.work.prompt, { isResumed: resume !== null, feedback: state.feedback, lastFailure: state.lastFailure });
