@@ -25,6 +25,7 @@ import { pick, pickForAgent } from '../plan/layers.ts';
 import type { AgentSpec } from '../plan/plan.ts';
 import type { Settings } from '../plan/settings.ts';
 import { dividePrompt, manifestIn, mendPrompt } from './divide-prompt.ts';
+import { requireVersion } from './agent-versions.ts';
 import { interruptible } from './interruptible.ts';
 import type { PlanArgs } from './main.ts';
 import { flagsOf } from './planning.ts';
@@ -46,7 +47,7 @@ export async function divideCommand(args: Omit<PlanArgs, '_' | '$0'> & { readonl
   const settings = requireSettings(await loadConfig({ cwd, topLevel: repo.topLevel, flags: flagsOf(args), env: process.env }));
   const base = await resolveBase(repo, settings.base === 'HEAD' ? null : settings.base);
   const asked = requireAsked(settings);
-  await requireAgent(asked.spec, repositoryFolder(repo));
+  await requireVersion(asked.spec, await requireAgent(asked.spec, repositoryFolder(repo)));
   const text = await interruptible(async (signal) => {
     const copy = await createThrowaway(repo, base.sha);
     try {

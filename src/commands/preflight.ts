@@ -19,8 +19,9 @@ export async function preflight(repo: Repository, plan: Plan): Promise<Readonly<
   await requireBranchNamespace(repo);
   await requireWritable(repo.commonDir);
   await requireSpace(repo.commonDir, NEEDED_BYTES);
+  const known = await versions;
   await requireRoot(plan.worktrees.root);
-  return await versions;
+  return known;
 }
 
 async function requireAgents(agents: readonly AgentSpec[], root: string): Promise<Record<string, string>> {

@@ -32,8 +32,8 @@ describe.skipIf(program === null)(`orch run with the real codex ${CODEX.version}
   it('success is what git shows, and nothing done is no success', async () => {
     const [good, denied, talk] = await allOf([() => run('write'), () => run('write', { fields: { 'permission-mode': 'read-only' } }), () => run('limit-text', { fields: { expect: 'none' } })]);
     expect(good, good?.ended.stderr).toMatchObject({ ended: { code: 0 }, said: 'completed', files: ['hello.txt'], task: { agent: 'codex', commits: 1, sessionId, costUsd: null, tokens: tokens(2) } });
-    // Its sandbox refuses without a word, and it exits 0.
-    expect(denied, denied?.ended.stderr).toMatchObject({ ended: { code: 1 }, said: 'failed no-changes', files: [], task: { sessionId, tokens: tokens(2) } });
+    // Its sandbox refuses, often without a word in the stream, and it exits 0.
+    expect(denied, denied?.ended.stderr).toMatchObject({ ended: { code: 1 }, said: expect.stringMatching(/^failed (permission-denied|no-changes)$/) as string, files: [], task: { sessionId, tokens: tokens(2) } });
     expect(talk, talk?.ended.stderr).toMatchObject({ ended: { code: 0 }, said: 'completed' });
   });
 
