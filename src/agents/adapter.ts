@@ -96,6 +96,8 @@ export const NEW_SESSION: Session = { id: null, tokens: null };
 export interface StreamReader {
   /** Called for each line of standard output and standard error. Tolerates anything. */
   line(text: string, stream: 'stdout' | 'stderr'): Progress;
+  /** After a line: the client now only waits for its provider, and is to be stopped. Absent = never. */
+  isGivenUp?(): boolean;
   /** Once, at the end. */
   verdict(end: End): Verdict;
 }

@@ -5,8 +5,10 @@ import { claude } from './claude.ts';
 import { codex } from './codex.ts';
 import { command } from './command.ts';
 import { copilot } from './copilot.ts';
+import { gemini } from './gemini.ts';
+import { opencode } from './opencode.ts';
 
-const ADAPTERS: ReadonlyMap<string, Adapter> = new Map([claude, codex, copilot, command].map((adapter) => [adapter.name, adapter]));
+const ADAPTERS: ReadonlyMap<string, Adapter> = new Map([claude, codex, copilot, gemini, opencode, command].map((adapter) => [adapter.name, adapter]));
 
 /** Names that `AgentSpec.adapter` may have. */
 export const knownAdapters: readonly string[] = [...ADAPTERS.keys()];

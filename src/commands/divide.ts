@@ -9,7 +9,7 @@ import type { Adapter, AgentWork } from '../agents/adapter.ts';
 import { loadConfig } from '../config/load.ts';
 import { resolveSettings } from '../config/resolve.ts';
 import { createClock } from '../effects/clock.ts';
-import type { Processes } from '../effects/effects.ts';
+import type { Processes, StopRequest } from '../effects/effects.ts';
 import { agentEnvironment } from '../effects/env.ts';
 import { repositoryFolder, openRepository, resolveBase } from '../effects/git/repository.ts';
 import { createThrowaway, type Throwaway } from '../effects/git/throwaway.ts';
@@ -137,6 +137,7 @@ async function askOnce(prompt: string, asking: Asking & { readonly session: stri
   const local: AgentSpec = program.includes('/') ? { ...spec, command: [path.resolve(root, program), ...leading] } : spec;
   const launch = adapter.launch({ spec: local, work, prompt, promptFile, reportFile: path.join(copy.home, 'usage.json'), newSessionId: randomUUID(), resume: asking.session });
   const reader = adapter.read(spec);
+  const givingUp = new AbortController();
   let shown = 0;
   const end = await processes.run(
     {
@@ -144,12 +145,13 @@ async function askOnce(prompt: string, asking: Asking & { readonly session: stri
       env: agentEnvironment({ parent: process.env, pass: [...settings.passEnv, ...adapter.passEnv], set: { ...spec.env, ...launch.env, ORCH_PROMPT_FILE: promptFile } }),
       onLine: (line, stream) => {
         const text = reader.line(line, stream);
+        if (reader.isGivenUp?.() === true) givingUp.abort({ reason: 'provider-limit', forced: false } satisfies StopRequest);
         if (text === null || (adapter.name === 'command' && spec.output === 'text')) return;
         shown += 1;
         if (shown <= MOST_SHOWN) note(`  ${safeText(text.split('\n')[0] ?? '').slice(0, 120)}`);
       },
     },
-    signal,
+    AbortSignal.any([signal, givingUp.signal]),
   );
   const verdict = reader.verdict({ exit: end.exit, stderrTail: end.stderrTail, stdoutTail: end.stdoutTail, now: Date.now() });
   if (!verdict.ok && !signal.aborted) {

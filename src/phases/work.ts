@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { OrchError } from '../errors.ts';
 import type { Launch, StreamReader, Verdict } from '../agents/adapter.ts';
-import type { ProcessSpec } from '../effects/effects.ts';
+import type { ProcessSpec, StopRequest } from '../effects/effects.ts';
 import { crashPoint } from '../lib/crash-point.ts';
 import type { AgentReport, PhaseResult } from '../run/events.ts';
 import { attemptVariables, failed, sandboxed, workspaceOf, type AttemptPaths, type Job, type PhaseContext } from './context.ts';
@@ -30,6 +30,7 @@ export async function work(context: PhaseContext, job: Job): Promise<PhaseResult
   const { launch, reader, pass } = started;
   await context.files.writeText(paths.output, '');
   crashPoint('attempt-begun');
+  const givingUp = new AbortController();
   const spec: ProcessSpec = {
     command: launch.command, args: launch.args, cwd: workspace.path, stdin: launch.stdin,
     env: context.environment({ ...launch.env, ...(await attemptVariables(context, job, workspace)), ...traced(paths) }, [...context.plan.passEnv, ...pass]),
@@ -37,12 +38,14 @@ export async function work(context: PhaseContext, job: Job): Promise<PhaseResult
     ...(await sandboxed(context, workspace, paths)),
     onLine: (line, stream) => {
       const text = reader.line(line, stream);
+      if (reader.isGivenUp?.() === true) givingUp.abort({ reason: 'provider-limit', forced: false } satisfies StopRequest);
       if (text !== null) context.onOutput({ task: task.id, attempt: action.attempt, text });
     },
   };
   // In a sandbox nothing of what is watched is within its reach: whoever changes it is somebody else.
   const who = { task: task.id, workspace, kind: spec.sandbox === undefined ? 'agent' : 'command', trace: paths.trace } as const;
-  const { value: end, tampering } = await watched(context, who, { run: job.run, work: async () => await context.processes.run(spec, stop.gentle, stop.force) });
+  const stopped = AbortSignal.any([stop.gentle, givingUp.signal]);
+  const { value: end, tampering } = await watched(context, who, { run: job.run, work: async () => await context.processes.run(spec, stopped, stop.force) });
   crashPoint('agent-ended');
   const reportFile = await context.files.readText(paths.report, MAX_REPORT_BYTES);
   const verdict = reader.verdict({ exit: end.exit, stderrTail: end.stderrTail, stdoutTail: end.stdoutTail, reportFile, now: context.clock.now() });
