@@ -43,12 +43,17 @@ export function requireDetachable({ reporter = [], json }: ReportingFlags): void
 
 /** Begins the run and leaves it; prints its id on stdout. Throws what kept it from beginning. */
 export async function runDetached({ commonDir, order, wanted }: FrontOptions): Promise<number> {
-  const background = startBackground(commonDir, { ...order, reporters: filesOf(wanted) }, note);
-  await background.started;
-  await background.detach();
+  await beginDetached({ commonDir, order: { ...order, reporters: filesOf(wanted) } });
   print([order.run]);
   comeBack(order.run);
   return EXIT.ok;
+}
+
+/** Begins a run in the background; resolves when it is under way. Throws what kept it from beginning. */
+export async function beginDetached({ commonDir, order }: { readonly commonDir: string; readonly order: DriveOrder }): Promise<void> {
+  const background = startBackground(commonDir, order, note);
+  await background.started;
+  await background.detach();
 }
 
 /** Shows the run until its end, and returns its exit code; 0 when it was left to itself. */
