@@ -30,6 +30,7 @@ import type { Plan, RunId, TaskId } from '../plan/plan.ts';
 import { Driver, type DriverEnd } from '../run/driver.ts';
 import type { AgentOutput, Fact, RunEvent } from '../run/events.ts';
 import { control, isOpen, type ControlAnswer, type Controlled, type ControlRequest } from '../run/control.ts';
+import { grownPlan } from '../run/grown.ts';
 import { reduce } from '../run/reduce.ts';
 import { initialState, type RunState } from '../run/state.ts';
 
@@ -179,7 +180,7 @@ async function session(begun: Begun): Promise<SessionEnd> {
   const listener = begun.listener(plan);
   const workspaces = await createWorkspaces({ repo, root: plan.worktrees.root, owner: { run: plan.run, dir: paths.dir } });
   const context = phaseContext({ repo, plan, paths, clock, processes, workspaces, listener, isolation });
-  const found = await reconcile(context, state);
+  const found = await reconcile({ ...context, plan: grownPlan(plan, state) }, state);
   crashPoint('reconciled');
   const driver = new Driver({
     plan, state, found, first, alongside: begun.alongside?.(fold(plan, state, [...found, first])) ?? [], journal, clock, onEvent: (event, after) => listener.onEvent(event, after), phases: { ...createPhases(context), merge: createMerge({ plan, repo, paths, clock, processes, isolation }) },

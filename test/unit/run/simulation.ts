@@ -61,7 +61,7 @@ export interface Seen {
   /** Events as reporters got them, with the journal's length at that moment. */
   readonly told: { readonly event: RunEvent; readonly onDisk: number }[];
   /** Performances as they began and ended, with what ran at the same time. */
-  readonly performed: { readonly action: Action; readonly alongside: readonly Action[]; readonly session: number; readonly cancelled: boolean }[];
+  readonly performed: { readonly action: Action; readonly alongside: readonly Action[]; readonly session: number; readonly cancelled: boolean; /** its worktree was just being removed */ readonly isReleasing: boolean }[];
   readonly released: string[];
   readonly end: DriverEnd;
   readonly sessions: number;
@@ -121,9 +121,10 @@ export async function simulate(scenario: Scenario): Promise<Seen> {
   const clock = new VirtualClock();
   const journal: RunEvent[] = [...(scenario.journal ?? [])];
   const told: Seen['told'] = [];
-  const performed: { action: Action; alongside: readonly Action[]; session: number; cancelled: boolean }[] = [];
+  const performed: { action: Action; alongside: readonly Action[]; session: number; cancelled: boolean; isReleasing: boolean }[] = [];
   const released: string[] = [];
   const running = new Map<string, Action>();
+  const releasing = new Set<string>();
   const tries = new Map<string, number>();
   let session = 0;
   const asks = [...(scenario.asks ?? [])];
@@ -132,13 +133,14 @@ export async function simulate(scenario: Scenario): Promise<Seen> {
     session += 1;
     const crashAt = scenario.crashes[session - 1] ?? Number.POSITIVE_INFINITY;
     running.clear();
+    releasing.clear();
     let driver: Driver | undefined;
     const jobs: (() => void)[] = [];
     const phases: Phases = {
       perform: async (action, _state, stop) => {
         const key = `${action.task}/${action.phase}`;
         tries.set(key, (tries.get(key) ?? 0) + 1);
-        performed.push({ action, alongside: [...running.values()], session, cancelled: stop.gentle.aborted });
+        performed.push({ action, alongside: [...running.values()], session, cancelled: stop.gentle.aborted, isReleasing: releasing.has(action.task) });
         running.set(action.task, action);
         await new Promise<void>((resolve) => {
           jobs.push(resolve);
@@ -159,7 +161,10 @@ export async function simulate(scenario: Scenario): Promise<Seen> {
         return { type: 'merge-finished', notes: [] };
       },
       release: async ({ id }) => {
-        await Promise.resolve();
+        releasing.add(id);
+        if (scenario.asks === undefined) await Promise.resolve();
+        else await new Promise<void>((resolve) => { jobs.push(resolve); });
+        releasing.delete(id);
         released.push(id);
         return null;
       },
@@ -248,5 +253,6 @@ export const scenarioArbitrary: fc.Arbitrary<Scenario> = fc.record({
 /** The same, with people who ask for things meanwhile. */
 export const askedArbitrary: fc.Arbitrary<Scenario> = fc.tuple(
   scenarioArbitrary,
+  fc.constantFrom('failed', 'never', 'always'),
   fc.array(fc.record({ at: fc.integer({ min: 1, max: 60 }), kind: fc.constantFrom('cancel', 'cancel', 'cancel-all', 'retry', 'retry', 'retry', 'add', 'stop'), pick: fc.nat({ max: 40 }) }), { minLength: 1, maxLength: 6 }),
-).map(([scenario, asks]) => ({ ...scenario, asks: asks.sort((a, b) => a.at - b.at) }));
+).map(([scenario, keep, asks]) => ({ ...scenario, plan: { ...scenario.plan, worktrees: { ...scenario.plan.worktrees, keep } }, asks: asks.sort((a, b) => a.at - b.at) }));
