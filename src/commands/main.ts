@@ -66,6 +66,11 @@ export async function main(argv: readonly string[]): Promise<number> {
       .option('run', { type: 'string', describe: 'Default: the newest run' })
       .option('stat', { type: 'boolean', describe: 'Files and counts only' }),
       run(async (args) => await (await import('./diff.ts')).diffCommand(args)))
+    .command(['teleport <task>', 'attach'], 'Continue the agent’s own session by hand, in its worktree', (y) => y
+      .positional('task', { type: 'string', demandOption: true })
+      .option('run', { type: 'string', describe: 'Default: the newest run' })
+      .option('print', { type: 'boolean', describe: 'Print the command instead of running it' }),
+      run(async (args) => await (await import('./teleport.ts')).teleportCommand(args)))
     .command('clean [run]', 'Remove worktrees, merged or empty branches and old run records; shows first', (y) => y
       .positional('run', { type: 'string', describe: 'Default: every finished run' })
       .option('yes', { alias: 'y', type: 'boolean', describe: 'Do not ask' })

@@ -58,12 +58,12 @@ export interface SessionEnd extends DriverEnd {
 
 const TICK_MS = 125;
 
-/** Runs a new plan to its end. Throws OrchError when it cannot begin. */
-export async function startRun(options: SessionOptions & { readonly plan: Plan; readonly manifestText: string | null }): Promise<SessionEnd> {
-  const { repo, plan, manifestText } = options;
+/** Runs a new plan to its end. Throws OrchError when it cannot begin. `versions`: of the agents' programs, for the records. */
+export async function startRun(options: SessionOptions & { readonly plan: Plan; readonly manifestText: string | null; readonly versions?: Readonly<Record<string, string>> }): Promise<SessionEnd> {
+  const { repo, plan, manifestText, versions } = options;
   const trial = tryContainment();
   const paths = await createRun({ commonDir: repo.commonDir, plan, manifestText });
-  const first: Fact = startedFact(plan);
+  const first: Fact = startedFact(plan, versions);
   await using lock = await acquire({ dir: paths.dir });
   return await session({ ...options, trial, paths, lock, state: initialState(plan), first });
 }
@@ -125,8 +125,11 @@ function fold(plan: Plan, state: RunState, facts: readonly Fact[]): RunState {
   return facts.reduce((before, fact) => reduce(plan, before, { v: 1, seq: before.seq + 1, at: Date.now(), run: plan.run, ...fact }), state);
 }
 
-function startedFact(plan: Plan): Fact {
-  return { type: 'run-started', format: 1, name: plan.name, base: plan.base.sha, target: plan.target, tasks: plan.tasks.length, plan: planHash(plan) };
+function startedFact(plan: Plan, versions: Readonly<Record<string, string>> = {}): Fact {
+  return {
+    type: 'run-started', format: 1, name: plan.name, base: plan.base.sha, target: plan.target, tasks: plan.tasks.length, plan: planHash(plan),
+    ...(Object.keys(versions).length === 0 ? {} : { versions }),
+  };
 }
 
 /** Merges what a run has delivered. `request` says what, from the plan and the state under the lock; null = nothing is to be merged. */
@@ -193,7 +196,6 @@ async function session(begun: Begun): Promise<SessionEnd> {
   } finally {
     clearInterval(ticker);
     crashPoint('run-ended');
-    isolation.release();
     await workspaces.flush();
   }
 }
@@ -223,7 +225,10 @@ function phaseContext({ repo, plan, paths, clock, processes, workspaces, listene
       return { dir: files.dir, prompt: files.prompt, log: files.output, ended: path.join(files.dir, 'ended.json'), trace: path.join(files.dir, 'git.ndjson'), result: files.result, output: path.join(files.dir, 'outputs.txt') };
     },
     environment: (set, pass) => agentEnvironment({ parent: process.env, pass, set }),
-    sandboxOf: isolation.sandboxOf,
+    async sandboxOf(workspace, { dir, ended, result }) {
+      if (isolation.sandboxOf === null) return null;
+      return isolation.sandboxOf({ worktree: workspace.path, git: await workspaces.seclude(workspace), dir, records: [ended, result] });
+    },
     newId: () => randomUUID(),
     onOutput: (output) => listener.onOutput(output),
   };

@@ -98,6 +98,8 @@ export interface AgentReport {
   readonly model: string | null;
   readonly costUsd: number | null;
   readonly tokens: Tokens | null;
+  /** What the client has counted for the session so far, where it counts like that: the next attempt's `tokens` are what is more. */
+  readonly sessionTokens?: Tokens;
   readonly turns: number | null;
   /** The final text, cut to 64 KiB. */
   readonly result: string | null;
@@ -149,6 +151,8 @@ export type Fact =
       readonly tasks: number;
       /** sha256 of plan.json, so that a swapped plan is noticed. */
       readonly plan: string;
+      /** Versions of the agents' programs by the name of the agent, as far as they say it. */
+      readonly versions?: Readonly<Record<string, string>>;
     }
   | {
       readonly type: 'run-resumed';

@@ -163,7 +163,10 @@ function learn(task: TaskState, detail: PhaseDetail): TaskState {
 
 function addReport(before: AgentReport | null, now: AgentReport): AgentReport {
   if (before === null) return now;
+  const isSameSession = now.sessionId === null || now.sessionId === before.sessionId;
+  const sessionTokens = now.sessionTokens ?? (isSameSession ? before.sessionTokens : undefined);
   return {
+    ...(sessionTokens === undefined ? {} : { sessionTokens }),
     sessionId: now.sessionId ?? before.sessionId,
     model: now.model ?? before.model,
     result: now.result ?? before.result,
