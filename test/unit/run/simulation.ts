@@ -136,6 +136,8 @@ export async function simulate(scenario: Scenario): Promise<Seen> {
     releasing.clear();
     let driver: Driver | undefined;
     const jobs: (() => void)[] = [];
+    // Removing a worktree takes longer than anything else.
+    const slow: (() => void)[] = [];
     const phases: Phases = {
       perform: async (action, _state, stop) => {
         const key = `${action.task}/${action.phase}`;
@@ -163,7 +165,7 @@ export async function simulate(scenario: Scenario): Promise<Seen> {
       release: async ({ id }) => {
         releasing.add(id);
         if (scenario.asks === undefined) await Promise.resolve();
-        else await new Promise<void>((resolve) => { jobs.push(resolve); });
+        else await new Promise<void>((resolve) => { slow.push(resolve); });
         releasing.delete(id);
         released.push(id);
         return null;
@@ -199,7 +201,7 @@ export async function simulate(scenario: Scenario): Promise<Seen> {
     void driver.done.then((value) => { end = value; });
     for (let idle = 0; end === undefined; ) {
       for (let i = 0; i < 12; i += 1) await Promise.resolve();
-      const job = jobs.splice(Math.floor(random(scenario.seed, 'job', performed.length, jobs.length) * jobs.length / 100), 1)[0];
+      const job = jobs.splice(Math.floor(random(scenario.seed, 'job', performed.length, jobs.length) * jobs.length / 100), 1)[0] ?? slow.shift();
       if (job !== undefined) { job(); idle = 0; }
       else if (clock.jump()) idle = 0;
       else if ((idle += 1) > 50) throw new Error(`the run hangs: ${JSON.stringify(driver.state.tasks.map((t) => t.now))}`);
