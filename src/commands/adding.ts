@@ -8,7 +8,7 @@ import { problem } from '../manifest/diagnostic.ts';
 import type { KnownTasks, Manifest } from '../manifest/parse.ts';
 import type { AgentSpec, Plan, PlannedTask, TaskId } from '../plan/plan.ts';
 import { badInput, flagsOf, requireBuilt, requireManifest, requireSettings, type PlanningArgs } from './planning.ts';
-import { requireAgent } from './preflight.ts';
+import { requireAgents } from './preflight.ts';
 
 /** What `orch add` sends. */
 export interface PlannedAddition {
@@ -35,7 +35,7 @@ export async function requireAddition(repo: Repository, plan: Plan, args: Planni
   if (fanOut !== undefined) {
     throw badInput([problem(manifest.source.at(['tasks', fanOut.id]), '`foreach.from` makes tasks of what a task of the plan names, and cannot be added', 'use `needs` and `${{ needs.<id>.outputs.<name> }}`, or begin another run')]);
   }
-  for (const agent of Object.values(built.plan.agents)) await requireAgent(agent, repositoryFolder(repo));
+  await requireAgents(Object.values(built.plan.agents), repositoryFolder(repo));
   return { tasks: built.plan.tasks, agents: built.plan.agents, warnings: built.warnings };
 }
 

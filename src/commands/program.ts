@@ -71,9 +71,9 @@ export async function plan(work: Work, options: PlanOptions = {}): Promise<Plan>
 /** Plans and begins a run. Throws OrchError when it cannot begin. */
 export async function run(work: Work, options: RunOptions = {}): Promise<Run> {
   const planned = await requirePlan(argsOf(work, options));
-  await preflight(planned.repo, planned.plan);
+  const versions = await preflight(planned.repo, planned.plan);
   for (const warning of planned.warnings) options.onNotice?.(warning);
-  return await begin(planned, options);
+  return await begin({ ...planned, versions }, options);
 }
 
 /** A run of this repository, live or not: the newest, or one by its id or a unique beginning of it. */
@@ -96,11 +96,11 @@ function isList(work: Work): work is readonly string[] {
   return Array.isArray(work);
 }
 
-async function begin({ repo, plan: frozen, manifestText }: Planned, options: RunOptions): Promise<Run> {
+async function begin({ repo, plan: frozen, manifestText, versions }: Planned & { readonly versions: Readonly<Record<string, string>> }, options: RunOptions): Promise<Run> {
   const queue = createEventQueue<RunEvent>();
   const { driver, ending } = await new Promise<{ driver: Driver; ending: Promise<SessionEnd> }>((resolve, reject) => {
     const whole = startRun({
-      repo, plan: frozen, manifestText,
+      repo, plan: frozen, manifestText, versions,
       listener: () => ({ onEvent: (event) => queue.push(event), onOutput: (output) => options.onOutput?.(output), onTick: () => undefined }),
       onStart: (begun) => resolve({ driver: begun, ending: whole }),
       ...(options.onNotice === undefined ? {} : { onNotice: options.onNotice }),

@@ -78,18 +78,20 @@ export interface ResumeOptions {
   readonly force: boolean;
   /** Of what has settled, only these. */
   readonly tasks?: readonly TaskId[];
+  /** Of the agents' programs, for the records of a run that nobody has begun. */
+  readonly versions?: Readonly<Record<string, string>>;
 }
 
 /** Goes on with a run that ended early. */
 export async function resumeRun(options: SessionOptions & ResumeOptions): Promise<SessionEnd> {
-  const { repo, run, failed, force, tasks } = options;
+  const { repo, run, failed, force, tasks, versions } = options;
   const trial = tryContainment();
   const paths = runPaths(repo.commonDir, run);
   await using lock = await acquire({ dir: paths.dir, force });
   // Read under the lock: what the last holder wrote is all there is.
   const loaded = await loadRun(repo.commonDir, run);
   const { plan } = loaded;
-  const first: Fact = loaded.events.length > 0 ? { type: 'run-resumed', failed, ...(tasks === undefined ? {} : { tasks }) } : startedFact(plan);
+  const first: Fact = loaded.events.length > 0 ? { type: 'run-resumed', failed, ...(tasks === undefined ? {} : { tasks }) } : startedFact(plan, versions);
   return await session({ ...options, trial, plan, paths, lock, state: stateOf(loaded), first });
 }
 

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { processesOf } from '../support/invariants.ts';
 import { appears, CLI } from '../support/orch.ts';
-import { agentsOf, makeProject, type Project } from '../support/project.ts';
+import { agentsOf, endRuns, makeProject, type Project } from '../support/project.ts';
 import { hasTerminals, runInTerminal, type Terminal } from '../support/pty.ts';
 import type { Screen } from '../support/screen.ts';
 
@@ -14,7 +14,10 @@ beforeEach(() => {
   project = makeProject();
   mkdirSync(at(''), { recursive: true });
 });
-afterEach(() => { project.dispose(); });
+afterEach(() => {
+  endRuns(project);
+  project.dispose();
+});
 const at = (name: string): string => path.join(project.home, 'signals', name);
 const script = (...lines: string[]): string => JSON.stringify(lines.join('\n'));
 const go = (): void => { writeFileSync(at('go'), ''); };

@@ -5,7 +5,7 @@ const tasks = Object.fromEntries(pages.map((page) => [page, `Write docs/${page}.
 const docs = await run({ tasks }, { maxParallel: 5 });
 
 for await (const event of docs) {
-  if (event.type === 'phase-started' && event.task === 'old') await docs.cancel('old').catch(() => {});
+  if (event.type === 'phase-started' && event.task === 'old' && event.phase === 'work') await docs.cancel('old');
   if (event.type === 'task-settled') console.log(event.task, event.outcome);
 }
 const { exitCode, tasks: results } = await docs.result;
