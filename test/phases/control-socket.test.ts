@@ -31,7 +31,7 @@ test('a folder whose path is too long for a socket points to one elsewhere; a na
   const runtime = folder('runtime');
   process.env['XDG_RUNTIME_DIR'] = runtime;
   try {
-    const dirs = ['a', 'b'].map((name) => folder('x'.repeat(120), `${name.repeat(100)}`));
+    const dirs = ['a', 'b'].map((name) => folder('x'.repeat(120), name.repeat(100)));
     const sockets = await Promise.all(dirs.map(async (dir) => await listenAt(dir, async () => await Promise.resolve({ dir }))));
     for (const [i, dir] of dirs.entries()) {
       expect(path.dirname(sockets[i]?.path ?? '')).toBe(path.join(runtime, 'orch'));
