@@ -161,6 +161,8 @@ export class Driver {
     const take = (fact: Fact): void => {
       const event: RunEvent = { v: 1, seq: this.#state.seq + 1, at: now, run: plan.run, ...fact };
       this.#state = reduce(plan, this.#state, event);
+      // From here on, and not before, the state says what there is to do.
+      if (event.type === 'worktree-released') this.#releasing.delete(event.task);
       events.push({ event, state: this.#state });
     };
     for (const message of this.#inbox.splice(0)) {
@@ -233,10 +235,7 @@ export class Driver {
       const state = this.#state.tasks[index];
       if (task === undefined || state === undefined || this.#releasing.has(task.id) || keptBecause(plan, state) !== null) continue;
       this.#releasing.add(task.id);
-      void this.#await(phases.release(task, state), (kept): Fact => {
-        this.#releasing.delete(task.id);
-        return { type: 'worktree-released', task: task.id, kept };
-      });
+      void this.#await(phases.release(task, state), (kept): Fact => ({ type: 'worktree-released', task: task.id, kept }));
     }
   }
 

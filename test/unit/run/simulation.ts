@@ -163,10 +163,10 @@ export async function simulate(scenario: Scenario): Promise<Seen> {
         return { type: 'merge-finished', notes: [] };
       },
       release: async ({ id }) => {
+        if (releasing.has(id)) throw new Error(`${id} is removed twice`);
         releasing.add(id);
         if (scenario.asks === undefined) await Promise.resolve();
         else await new Promise<void>((resolve) => { slow.push(resolve); });
-        releasing.delete(id);
         released.push(id);
         return null;
       },
@@ -189,6 +189,7 @@ export async function simulate(scenario: Scenario): Promise<Seen> {
       plan, state, first, journal: store, phases, clock,
       onEvent: (event, at) => {
         told.push({ event, onDisk: journal.length });
+        if (event.type === 'worktree-released') releasing.delete(event.task);
         while (asks[0] !== undefined && asks[0].at <= journal.length) {
           const ask = asks.shift();
           const request = ask === undefined ? null : requestOf(ask, grownPlan(plan, at), journal.length);

@@ -10,7 +10,7 @@ import { agentTask, plan } from '../../support/plan.ts';
 import { askedArbitrary, scenarioArbitrary, simulate, type Scenario, type Seen } from './simulation.ts';
 
 const RUNS = 2500;
-const ASKED_RUNS = 800;
+const ASKED_RUNS = 600;
 
 /** Events up to each resume, so that what a resume may repeat is judged apart. */
 function sessionsOf(journal: readonly RunEvent[]): RunEvent[][] {
