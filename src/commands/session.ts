@@ -30,6 +30,7 @@ import type { Plan, RunId, TaskId } from '../plan/plan.ts';
 import { Driver, type DriverEnd } from '../run/driver.ts';
 import type { AgentOutput, Fact, RunEvent } from '../run/events.ts';
 import { control, isOpen, type ControlAnswer, type Controlled, type ControlRequest } from '../run/control.ts';
+import { grownPlan } from '../run/grown.ts';
 import { reduce } from '../run/reduce.ts';
 import { initialState, type RunState } from '../run/state.ts';
 
@@ -77,18 +78,20 @@ export interface ResumeOptions {
   readonly force: boolean;
   /** Of what has settled, only these. */
   readonly tasks?: readonly TaskId[];
+  /** Of the agents' programs, for the records of a run that nobody has begun. */
+  readonly versions?: Readonly<Record<string, string>>;
 }
 
 /** Goes on with a run that ended early. */
 export async function resumeRun(options: SessionOptions & ResumeOptions): Promise<SessionEnd> {
-  const { repo, run, failed, force, tasks } = options;
+  const { repo, run, failed, force, tasks, versions } = options;
   const trial = tryContainment();
   const paths = runPaths(repo.commonDir, run);
   await using lock = await acquire({ dir: paths.dir, force });
   // Read under the lock: what the last holder wrote is all there is.
   const loaded = await loadRun(repo.commonDir, run);
   const { plan } = loaded;
-  const first: Fact = loaded.events.length > 0 ? { type: 'run-resumed', failed, ...(tasks === undefined ? {} : { tasks }) } : startedFact(plan);
+  const first: Fact = loaded.events.length > 0 ? { type: 'run-resumed', failed, ...(tasks === undefined ? {} : { tasks }) } : startedFact(plan, versions);
   return await session({ ...options, trial, plan, paths, lock, state: stateOf(loaded), first, firmest: firmestOf(loaded.events) });
 }
 
@@ -193,7 +196,7 @@ async function session(begun: Begun): Promise<SessionEnd> {
   const listener = begun.listener(plan);
   const workspaces = await createWorkspaces({ repo, root: plan.worktrees.root, owner: { run: plan.run, dir: paths.dir } });
   const context = phaseContext({ repo, plan, paths, clock, processes, workspaces, listener, isolation });
-  const found = await reconcile(context, state);
+  const found = await reconcile({ ...context, plan: grownPlan(plan, state) }, state);
   crashPoint('reconciled');
   const driver = new Driver({
     plan, state, found, first, alongside: begun.alongside?.(fold(plan, state, [...found, first])) ?? [], journal, clock, onEvent: (event, after) => listener.onEvent(event, after), phases: { ...createPhases(context), merge: createMerge({ plan, repo, paths, clock, processes, isolation }) },

@@ -6,14 +6,17 @@ import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { processesOf } from '../support/invariants.ts';
 import { appears, type Running } from '../support/orch.ts';
-import { agentsOf, makeProject, type Project } from '../support/project.ts';
+import { agentsOf, endRuns, makeProject, type Project } from '../support/project.ts';
 
 let project: Project;
 beforeEach(() => {
   project = makeProject();
   mkdirSync(at(''), { recursive: true });
 });
-afterEach(() => { project.dispose(); });
+afterEach(() => {
+  endRuns(project);
+  project.dispose();
+});
 const at = (name: string): string => path.join(project.home, 'signals', name);
 const script = (...lines: string[]): string => JSON.stringify(lines.join('\n'));
 const runDir = (run: string): string => path.join(project.path, '.git', 'orch', 'runs', run);

@@ -77,6 +77,17 @@ export async function leavesNothing(project: Project, act: () => Promise<Ended>)
   return ended;
 }
 
+/** Kills the processes that hold runs of a project: what a failed test has left behind. */
+export function endRuns({ path: folder }: Pick<Project, 'path'>): void {
+  const runs = path.join(folder, '.git', 'orch', 'runs');
+  for (const run of existsSync(runs) ? readdirSync(runs) : []) {
+    for (const lock of readdirSync(path.join(runs, run)).filter((name) => /^lock\.\d+$/.test(name))) {
+      const pid = Number(/"pid":(\d+)/.exec(read(path.join(runs, run, lock)))?.[1] ?? 0);
+      if (pid > 0 && read(`/proc/${pid}/cmdline`).includes('cli.js')) process.kill(pid, 'SIGKILL');
+    }
+  }
+}
+
 /**
  * Living processes that belong to a project's agents, by command line, environment or working directory: in a pid
  * namespace the numbers that they know themselves by mean nothing out here. Linux only; elsewhere nothing is found.
