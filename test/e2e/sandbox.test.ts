@@ -15,7 +15,7 @@ describe.skipIf(containment === null)(`isolation: sandbox ${reason ?? ''}`, () =
   let home: string;
   let project: Project;
   let before: Record<string, string>;
-  // A sandbox has a /tmp of its own: what is to be unreachable must lie elsewhere.
+  // A sandbox has a /tmp and a /dev of its own: what is to be unreachable must lie elsewhere.
   const tmpdir = process.env['TMPDIR'];
   beforeAll(() => {
     process.env['TMPDIR'] = '/var/tmp';

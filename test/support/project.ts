@@ -5,7 +5,7 @@ import path from 'node:path';
 import { expect } from 'vitest';
 import type { StatusDocument, TaskDocument } from '../../src/reporters/status.ts';
 import { orch, startOrch, type Ended, type Running } from './orch.ts';
-import { checkoutState, makeRepo, type TestRepo } from './repo.ts';
+import { checkoutState, makeRepo, type RepoOptions, type TestRepo } from './repo.ts';
 
 export const AGENT = path.join(import.meta.dirname, 'scripted-agent.mjs');
 
@@ -20,16 +20,16 @@ export interface Project extends TestRepo {
   traces(): string[];
 }
 
-export interface ProjectOptions extends NonNullable<Parameters<typeof makeRepo>[0]> {
+export interface ProjectOptions extends Omit<RepoOptions, 'more'> {
   /** More of .orchestrator.yml, which is committed. */
   readonly config?: Record<string, unknown>;
 }
 
 export function makeProject(options: ProjectOptions = {}): Project {
   const { config, ...repoOptions } = options;
-  const repo = makeRepo(repoOptions);
   const agents = { mine: { command: [process.execPath, AGENT], prompt: 'stdin', output: 'text' } };
-  if (repoOptions.commits !== 0 && repoOptions.bare !== true) repo.commit('Configure', { '.orchestrator.yml': JSON.stringify({ agent: 'mine', grace: '1s', agents, ...config }, null, 2) });
+  const settings = JSON.stringify({ agent: 'mine', grace: '1s', agents, ...config }, null, 2);
+  const repo = makeRepo({ ...repoOptions, more: repoOptions.bare === true ? [] : [['Configure', { '.orchestrator.yml': settings }]] });
   const folder = path.join(repo.home, 'manifests');
   mkdirSync(folder);
   let count = 0;

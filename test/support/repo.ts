@@ -2,7 +2,7 @@
 // assertion that a user's checkout was not touched. Nothing here fakes git.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
@@ -26,27 +26,62 @@ export interface TestRepo {
 /** Name of the folder that a repository is in unless told otherwise. */
 const AWKWARD = 'my räpo ✓';
 
-/** A new repository on branch `main` with three commits (unless `commits: 0`). */
-export function makeRepo(options: { name?: string; commits?: number; bare?: boolean; identity?: boolean; objectFormat?: 'sha1' | 'sha256' } = {}): TestRepo {
+export interface RepoOptions {
+  readonly name?: string;
+  /** 0: a repository without any; otherwise it has three, and those of `more`. */
+  readonly commits?: number;
+  readonly more?: readonly (readonly [message: string, files: Files])[];
+  readonly bare?: boolean;
+  readonly identity?: boolean;
+  readonly objectFormat?: 'sha1' | 'sha256';
+}
+
+/** A new repository on branch `main`. One that is made like an earlier one of this suite is a copy of it: a tenth of the price. */
+export function makeRepo({ name = AWKWARD, bare = false, ...made }: RepoOptions = {}): TestRepo {
   const home = realpathSync(mkdtempSync(path.join(os.tmpdir(), 'orch-repo-')));
-  const folder = path.join(home, options.name ?? AWKWARD);
-  mkdirSync(folder);
-  runGit(folder, ['init', '-q', '-b', 'main', `--object-format=${options.objectFormat ?? 'sha1'}`, '.']);
-  if (options.identity !== false) {
+  const folder = path.join(home, name);
+  const templates = process.env['VITEST_SCRATCH'];
+  if (templates === undefined) build(home, folder, made);
+  else {
+    cpSync(templateOf(path.join(templates, 'templates'), made), folder, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
+    // The index knows the files by their inodes.
+    if (made.commits !== 0) runGit(folder, ['update-index', '-q', '--refresh']);
+  }
+  if (!bare) return repoAt(home, folder);
+  const bareFolder = path.join(home, 'bare.git');
+  runGit(home, ['clone', '-q', '--bare', folder, bareFolder]);
+  rmSync(folder, { recursive: true });
+  return repoAt(home, bareFolder);
+}
+
+/** The folder of a repository that is made like this; whoever is first makes it, under its name in one step. */
+function templateOf(templates: string, made: RepoOptions): string {
+  const template = path.join(templates, createHash('sha1').update(JSON.stringify(made)).digest('hex'));
+  if (existsSync(template)) return template;
+  const half = mkdtempSync(`${template}-`);
+  build(templates, half, made);
+  try {
+    renameSync(half, template);
+  } catch (error) {
+    if (!existsSync(template)) throw error;
+    rmSync(half, { recursive: true });
+  }
+  return template;
+}
+
+function build(home: string, folder: string, { commits, more = [], identity, objectFormat = 'sha1' }: RepoOptions): void {
+  mkdirSync(folder, { recursive: true });
+  runGit(folder, ['init', '-q', '-b', 'main', `--object-format=${objectFormat}`, '.']);
+  if (identity !== false) {
     runGit(folder, ['config', 'user.name', 'Ada Tester']);
     runGit(folder, ['config', 'user.email', 'ada@example.invalid']);
   }
+  if (commits === 0) return;
   const repo = repoAt(home, folder);
-  if (options.commits !== 0) {
-    repo.commit('Start', { 'README.md': '# Example\n', 'src/index.ts': 'export const one = 1;\n', '.gitignore': 'node_modules/\n.env*\n*.log\nbuild/\n' });
-    repo.commit('More', { 'src/lib/deep/file.ts': 'export {};\n', 'bin/tool.sh': { executable: '#!/bin/sh\necho tool\n' }, 'docs/link.md': { link: '../README.md' } });
-    repo.commit('Names', { 'src/with space.txt': 'space\n', 'src/ünïcode ✓.txt': 'unicode\n', 'data.bin': Buffer.from([0, 1, 2, 255, 254]) });
-  }
-  if (options.bare !== true) return repo;
-  const bare = path.join(home, 'bare.git');
-  runGit(home, ['clone', '-q', '--bare', folder, bare]);
-  rmSync(folder, { recursive: true });
-  return repoAt(home, bare);
+  repo.commit('Start', { 'README.md': '# Example\n', 'src/index.ts': 'export const one = 1;\n', '.gitignore': 'node_modules/\n.env*\n*.log\nbuild/\n' });
+  repo.commit('More', { 'src/lib/deep/file.ts': 'export {};\n', 'bin/tool.sh': { executable: '#!/bin/sh\necho tool\n' }, 'docs/link.md': { link: '../README.md' } });
+  repo.commit('Names', { 'src/with space.txt': 'space\n', 'src/ünïcode ✓.txt': 'unicode\n', 'data.bin': Buffer.from([0, 1, 2, 255, 254]) });
+  for (const [message, files] of more) repo.commit(message, files);
 }
 
 function repoAt(home: string, folder: string): TestRepo {

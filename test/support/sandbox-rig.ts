@@ -25,10 +25,8 @@ export interface SandboxRig {
 }
 
 export function createSandboxRig(kind: GitLayout['kind']): SandboxRig {
-  // Not below /tmp, which a sandbox replaces by a writable one of its own.
-  process.env['TMPDIR'] = '/var/tmp';
-  const rig = createProcessRig();
-  delete process.env['TMPDIR'];
+  // Not below /tmp or /dev, which a sandbox replaces by its own.
+  const rig = createProcessRig('/var/tmp');
   const repo = rig.at('repo');
   const home = os.homedir();
   const branch = 'orch/run/task';
