@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { createMerge } from './merging.ts';
+import { stateOf } from './records.ts';
 import { requireIsolation, type IsolationParts } from './isolation.ts';
 import { adapterFor } from '../agents/adapters.ts';
 import { createClock } from '../effects/clock.ts';
@@ -17,7 +18,7 @@ import type { Clock, Processes, Repository, Workspaces } from '../effects/effect
 import { acquire, type RunLock } from '../journal/lock.ts';
 import { Journal } from '../journal/journal.ts';
 import { listRuns } from '../journal/run-list.ts';
-import { createRun, loadRun, planHash, type LoadedRun } from '../journal/store.ts';
+import { createRun, loadRun, planHash } from '../journal/store.ts';
 import { runPaths, type RunPaths } from '../journal/run-paths.ts';
 import { crashPoint } from '../lib/crash-point.ts';
 import { version } from '../lib/version.ts';
@@ -27,7 +28,6 @@ import { reconcile } from '../phases/reconcile.ts';
 import type { Plan, RunId } from '../plan/plan.ts';
 import { Driver, type DriverEnd } from '../run/driver.ts';
 import type { AgentOutput, Fact, RunEvent } from '../run/events.ts';
-import { reduce } from '../run/reduce.ts';
 import { initialState, type RunState } from '../run/state.ts';
 
 /** Who is told of a run: the hub of the command line, or a program. */
@@ -91,11 +91,6 @@ export async function mergeRun(options: SessionOptions & { readonly run: RunId; 
   const state = stateOf(loaded);
   const first = await options.request(loaded.plan, state);
   return first === null ? null : await session({ ...options, trial, plan: loaded.plan, paths, lock, state, first });
-}
-
-/** The state that a run's journal gives. */
-export function stateOf({ plan, events }: Pick<LoadedRun, 'plan' | 'events'>): RunState {
-  return events.reduce<RunState>((state, event) => reduce(plan, state, event), initialState(plan));
 }
 
 /** Begun at once, because it waits for programs, and so does what comes before it is needed for disks. */

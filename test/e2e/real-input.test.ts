@@ -55,7 +55,7 @@ ${Array.from({ length: DIRS }, (_, i) => `  ${idOf(i)}: { run: ${minify(`dir-${i
   nothing: { run: "true", expect: changes }
 `);
   ended = await project.run(['run', manifest]);
-  status = await project.status();
+  status = JSON.parse((await project.run(['status', '--json'])).stdout) as StatusDocument;
 }, 480_000);
 afterAll(() => { project.dispose(); });
 

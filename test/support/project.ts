@@ -3,6 +3,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'vitest';
+import { loadStatus } from '../../src/commands/records.ts';
+import { resolveRun } from '../../src/journal/run-list.ts';
 import type { StatusDocument, TaskDocument } from '../../src/reporters/status.ts';
 import { orch, startOrch, type Ended, type Running } from './orch.ts';
 import { checkoutState, makeRepo, type RepoOptions, type TestRepo } from './repo.ts';
@@ -14,6 +16,7 @@ export interface Project extends TestRepo {
   manifest(text: string): string;
   run(args: readonly string[], options?: { env?: Record<string, string>; stdin?: string }): Promise<Ended>;
   start(args: readonly string[], options?: { env?: Record<string, string> }): Running;
+  /** What `orch status --json` prints, read by the same code without starting orch: for tests of other things. */
   status(run?: string): Promise<StatusDocument>;
   task(id: string): Promise<TaskDocument>;
   /** Everything that a run could leave: runs, branches, worktrees, other folders beside the repository. */
@@ -45,9 +48,8 @@ export function makeProject(options: ProjectOptions = {}): Project {
     run: async (args, more) => await orch(args, at(more)),
     start: (args, more) => startOrch(args, at(more)),
     async status(run) {
-      const ended = await orch(['status', ...(run === undefined ? [] : [run]), '--json'], at());
-      if (ended.code !== 0) throw new Error(ended.stderr);
-      return JSON.parse(ended.stdout) as StatusDocument;
+      const common = repoOptions.bare === true ? repo.path : path.join(repo.path, '.git');
+      return await loadStatus(common, await resolveRun(common, run));
     },
     async task(id) {
       const found = (await project.status()).tasks.find((task) => task.id === id);
