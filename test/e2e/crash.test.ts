@@ -39,7 +39,7 @@ async function arrived(project: Project, run: string): Promise<Arrived> {
 }
 /** Works of one task that ended well: more than one means that somebody paid twice. */
 function endedWell(project: Project, run: string): Record<string, number> {
-  const dir = path.join(project.git('rev-parse', '--path-format=absolute', '--git-common-dir'), 'orch', 'runs', run);
+  const dir = path.join(project.commonDir, 'orch', 'runs', run);
   const counts: Record<string, number> = {};
   const lines = readdirSync(dir).filter((name) => name.startsWith('journal.')).flatMap((name) => readFileSync(path.join(dir, name), 'utf8').split('\n'));
   for (const line of lines.filter((text) => text.includes('"type":"phase-finished"') && text.includes('"phase":"work"'))) {

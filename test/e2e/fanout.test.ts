@@ -54,7 +54,7 @@ tasks:
 
   /** As if orch had been killed before a fact was on disk. */
   function forget(run: string, type: string): void {
-    const dir = path.join(project.git('rev-parse', '--path-format=absolute', '--git-common-dir'), 'orch', 'runs', run);
+    const dir = path.join(project.commonDir, 'orch', 'runs', run);
     const file = path.join(dir, readdirSync(dir).find((name) => name.startsWith('journal.')) ?? '');
     const lines = readFileSync(file, 'utf8').split('\n');
     writeFileSync(file, lines.slice(0, lines.findIndex((line) => line.includes(`"type":"${type}"`))).map((line) => `${line}\n`).join(''));

@@ -4,7 +4,7 @@ import { cpSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeProject, type Project } from '../support/project.ts';
-import { checkoutState } from '../support/repo.ts';
+import { changedFiles, checkoutState } from '../support/repo.ts';
 import type { Ended } from '../support/orch.ts';
 import type { StatusDocument, TaskDocument } from '../../src/reporters/status.ts';
 
@@ -84,10 +84,12 @@ test('outcomes and exit code', () => {
 });
 
 test('each branch holds its directory and nothing else', () => {
-  for (let i = 0; i < DIRS; i += 1) {
-    const { branch, base, head, commits, filesChanged } = task(idOf(i));
-    const changed = project.git('diff', '--name-only', base ?? '', head ?? '').split('\n');
-    expect(project.git('rev-parse', branch)).toBe(head);
+  const tasks = Array.from({ length: DIRS }, (_, i) => task(idOf(i)));
+  const files = changedFiles(project, tasks.map(({ base, head }) => [base ?? '', head ?? '']));
+  const heads = project.git('for-each-ref', '--format=%(refname:short) %(objectname)', 'refs/heads/orch').split('\n');
+  for (const [i, { branch, head, commits, filesChanged }] of tasks.entries()) {
+    const changed = files[i] ?? [];
+    expect(heads).toContain(`${branch} ${head}`);
     expect(changed.length).toBe(filesChanged);
     expect(changed.every((file) => file.startsWith(`work/dir-${i}/`))).toBe(true);
     expect(commits).toBe(1);

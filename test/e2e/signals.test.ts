@@ -118,7 +118,7 @@ test('--json streams the journal, gapless, run-started first and run-finished la
   const events = ended.stdout.trim().split('\n').map((line) => JSON.parse(line) as { v: number; seq: number; type: string; run: string });
   expect(events.map(({ seq }) => seq)).toEqual(events.map((_, i) => i + 1));
   expect([events[0]?.type, events.at(-1)?.type]).toEqual(['run-started', 'run-finished']);
-  const journal = project.git('rev-parse', '--path-format=absolute', '--git-common-dir') + `/orch/runs/${events[0]?.run}/journal.1.ndjson`;
+  const journal = path.join(project.commonDir, `orch/runs/${events[0]?.run}/journal.1.ndjson`);
   for (const { seq } of events) expect(readFileSync(journal, 'utf8')).toContain(`"seq":${seq},`);
   // The narration is on the other stream.
   expect(ended.stderr).toContain('2 completed');

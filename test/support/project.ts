@@ -48,8 +48,7 @@ export function makeProject(options: ProjectOptions = {}): Project {
     run: async (args, more) => await orch(args, at(more)),
     start: (args, more) => startOrch(args, at(more)),
     async status(run) {
-      const common = repoOptions.bare === true ? repo.path : path.join(repo.path, '.git');
-      return await loadStatus(common, await resolveRun(common, run));
+      return await loadStatus(repo.commonDir, await resolveRun(repo.commonDir, run));
     },
     async task(id) {
       const found = (await project.status()).tasks.find((task) => task.id === id);
@@ -57,11 +56,10 @@ export function makeProject(options: ProjectOptions = {}): Project {
       return found;
     },
     traces() {
-      const common = repo.git('rev-parse', '--path-format=absolute', '--git-common-dir');
       const list = (dir: string): string[] => (existsSync(dir) ? readdirSync(dir) : []);
       return [
         ...repo.git('for-each-ref', '--format=%(refname)', 'refs/heads/orch', 'refs/orch').split('\n').filter((ref) => ref !== ''),
-        ...list(path.join(common, 'orch', 'runs')), ...list(path.join(common, 'worktrees')),
+        ...list(path.join(repo.commonDir, 'orch', 'runs')), ...list(path.join(repo.commonDir, 'worktrees')),
         ...list(repo.home).filter((name) => name.endsWith('.orch')),
       ];
     },

@@ -15,6 +15,8 @@ export interface TestRepo {
   readonly home: string;
   /** The working tree, or the bare repository. */
   readonly path: string;
+  /** The folder that all its worktrees share. */
+  readonly commonDir: string;
   /** Runs git here and returns its trimmed output; throws when it fails. */
   git(...args: string[]): string;
   /** Writes files (parents too) and commits them all; returns the commit. */
@@ -88,7 +90,7 @@ function repoAt(home: string, folder: string): TestRepo {
   const git = (...args: string[]): string => runGit(folder, args);
   const write = (files: Files): void => writeFiles(folder, files);
   return {
-    home, path: folder, git, write,
+    home, path: folder, git, write, commonDir: existsSync(path.join(folder, '.git')) ? path.join(folder, '.git') : folder,
     commit(message, files = {}) {
       write(files);
       git('add', '-A');
@@ -134,6 +136,20 @@ export function runGit(folder: string, args: readonly string[], env: Record<stri
   return execFileSync('git', args, { cwd: folder, encoding: 'utf8', env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] }).replace(/\n$/, '');
 }
 
+/** The files that differ within each pair of commits, asked of one git for all of them. */
+export function changedFiles(repo: TestRepo, pairs: readonly (readonly [from: string, to: string])[]): string[][] {
+  const input = pairs.map(([from, to]) => `${from} ${to}\n`).join('');
+  const out = execFileSync('git', ['-c', 'core.quotePath=false', 'diff-tree', '-r', '--name-only', '--stdin'], { cwd: repo.path, encoding: 'utf8', input });
+  const files: string[][] = [];
+  let next = 0;
+  for (const line of out.trimEnd().split('\n')) {
+    if (line === pairs[next]?.join(' ')) next = files.push([]);
+    else files.at(-1)?.push(line);
+  }
+  if (next !== pairs.length) throw new Error(`git diff-tree has answered for ${next} of ${pairs.length} pairs`);
+  return files;
+}
+
 /** As an agent would run git in its worktree: with an identity; failures are returned, not thrown. */
 export function agentGit(folder: string, ...args: string[]): { code: number; out: string } {
   const env = { ...process.env, GIT_AUTHOR_NAME: 'Agent', GIT_AUTHOR_EMAIL: 'agent@example.invalid', GIT_COMMITTER_NAME: 'Agent', GIT_COMMITTER_EMAIL: 'agent@example.invalid', GIT_EDITOR: 'true' };
@@ -157,7 +173,7 @@ export function removeTree(folder: string): void {
  * index, configuration, hooks, info, stash, and every reference that is not orch's.
  */
 export function checkoutState(repo: TestRepo): Record<string, string> {
-  const gitDir = runGit(repo.path, ['rev-parse', '--path-format=absolute', '--git-common-dir']);
+  const gitDir = repo.commonDir;
   const state: Record<string, string> = {};
   const record = (name: string, folder: string, skip: (relative: string) => boolean): void => {
     for (const relative of walk(folder)) if (!skip(relative)) state[`${name}/${relative}`] = fingerprint(path.join(folder, relative));
