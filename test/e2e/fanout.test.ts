@@ -2,8 +2,8 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { appears } from '../support/orch.ts';
 import { leavesNothing, makeProject, type Project } from '../support/project.ts';
+import { appears } from '../support/wait.ts';
 
 let project: Project;
 const at = (name: string): string => path.join(project.home, 'signals', name);

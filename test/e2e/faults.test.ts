@@ -5,9 +5,10 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { expectTidy } from '../support/invariants.ts';
-import { appears, orch } from '../support/orch.ts';
+import { orch } from '../support/orch.ts';
 import { agentsOf, makeProject, type Project } from '../support/project.ts';
 import { checkoutState } from '../support/repo.ts';
+import { appears } from '../support/wait.ts';
 
 /** Fault → files and the titles in them (as they stand in the source), or why it cannot be made to happen here. */
 const FAULTS: Readonly<Record<number, readonly (readonly [file: string, title: string])[] | { readonly reason: string }>> = {

@@ -2,9 +2,10 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { appears, type Running } from '../support/orch.ts';
+import { type Running } from '../support/orch.ts';
 import { agentsOf, makeProject, type Project } from '../support/project.ts';
 import { checkoutState } from '../support/repo.ts';
+import { appears } from '../support/wait.ts';
 
 let project: Project;
 let before: Record<string, string>;

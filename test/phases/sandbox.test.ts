@@ -11,7 +11,8 @@ import { createProcesses } from '../../src/effects/processes.ts';
 import { findTools } from '../../src/effects/processes/tools.ts';
 import { probeSandbox } from '../../src/effects/sandbox.ts';
 import { releaseGit } from '../../src/effects/sandbox-git.ts';
-import { fileAt, isAlive } from '../support/process-rig.ts';
+import { isAlive } from '../support/process-rig.ts';
+import { appears } from '../support/wait.ts';
 import { createSandboxRig, stateOf, type SandboxRig } from '../support/sandbox-rig.ts';
 
 const clock = createClock();
@@ -160,7 +161,7 @@ describe.skipIf(!works)('an agent in the sandbox can', () => {
     rig.git('worktree', 'remove', '--force', rig.places['SIBLING'] ?? '');
     rig.git('branch', '-D', 'orch/run/sibling');
     const running = processes.run(rig.script('git commit -q --allow-empty -m first && touch first && while ! [ -f go ]; do sleep 0.01; done; git commit -q --allow-empty -m second'));
-    await fileAt(path.join(rig.worktree, 'first'));
+    await appears(path.join(rig.worktree, 'first'));
     rig.git('gc', '-q', '--prune=now');
     expect(existsSync(path.join(rig.common, 'refs/heads/orch/run/task'))).toBe(false);
     writeFileSync(path.join(rig.worktree, 'go'), '');
@@ -174,8 +175,11 @@ describe.skipIf(!works)('an agent in the sandbox can', () => {
 
   it('be stopped gently', async () => {
     const rig = open('worktree');
-    const end = await processes.run({ ...rig.script(`trap 'echo tidy > tidied; exit 3' TERM; echo ready; while :; do sleep 0.05; done`), timeoutMs: 500 });
-    expect(end.exit).toEqual({ kind: 'timeout', afterMs: 500, idle: false, forced: false });
+    const stop = new AbortController();
+    const running = processes.run(rig.script(`trap 'echo tidy > tidied; exit 3' TERM; touch ready; while :; do sleep 0.05; done`), stop.signal);
+    await appears(path.join(rig.worktree, 'ready'));
+    stop.abort({ reason: 'terminated', forced: false });
+    expect((await running).exit).toEqual({ kind: 'killed', by: 'terminated', forced: false });
     expect(readFileSync(path.join(rig.worktree, 'tidied'), 'utf8')).toBe('tidy\n');
   });
 });

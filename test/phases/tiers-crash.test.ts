@@ -64,7 +64,7 @@ describe.each(working.filter((tier) => tier <= 3))('kill -9 of orch in tier %i',
     const { child } = await orch(tier, { count: 10 });
     expect(taggedSurvivors(rig.run).length).toBeGreaterThan(90);
     await kill9(child);
-    expect(await tagGone(rig.run, 5000)).toEqual([]);
+    expect(await tagGone(rig.run, 20_000)).toEqual([]);
   });
 
   it('and of the wrapper leaves nothing, or what the next start finds', async () => {
@@ -74,7 +74,7 @@ describe.each(working.filter((tier) => tier <= 3))('kill -9 of orch in tier %i',
     child.kill('SIGSTOP');
     process.kill(spawned[0]?.pid ?? 0, 'SIGKILL');
     await kill9(child);
-    if (tier <= 2) expect(await tagGone(rig.run, 5000)).toEqual([]);
+    if (tier <= 2) expect(await tagGone(rig.run, 20_000)).toEqual([]);
     else {
       expect(await processes.reap({ run: rig.run, spawned })).toBeGreaterThanOrEqual(5);
       expect(taggedSurvivors(rig.run)).toEqual([]);
