@@ -6,10 +6,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CRASH_POINTS, MERGE_CRASH_POINTS, type CrashPoint } from '../../src/lib/crash-point.ts';
 import { branchesOf, expectReachable, expectTidy, workIn } from '../support/invariants.ts';
 import { orch } from '../support/orch.ts';
-import { makeProject, type Project } from '../support/project.ts';
+import { makeProject, script, type Project } from '../support/project.ts';
 import { checkoutState } from '../support/repo.ts';
 
-const script = (...lines: string[]): string => JSON.stringify(lines.join('\n'));
 /** A shell that takes its prompt for a script: it starts in a tenth of the time of a program in JavaScript. */
 const config = { agents: { mine: { command: ['/bin/sh'], prompt: 'stdin', output: 'text' } } };
 

@@ -7,12 +7,11 @@ import path from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { branchesOf, expectReachable, expectTidy, processesOf, workIn } from '../support/invariants.ts';
 import { CLI, orch, type Ended } from '../support/orch.ts';
-import { makeProject, type Project } from '../support/project.ts';
+import { makeProject, script, type Project } from '../support/project.ts';
 import { checkoutState } from '../support/repo.ts';
 
 const PRELOAD = path.join(import.meta.dirname, '..', 'support', 'faulty-fs.mjs');
 const RUN = 'disk';
-const script = (...lines: string[]): string => JSON.stringify(lines.join('\n'));
 // A shell starts in a tenth of the time of a program in JavaScript.
 const config = { agents: { mine: { command: ['/bin/sh'], prompt: 'stdin', output: 'text' } } };
 const MANIFEST = `

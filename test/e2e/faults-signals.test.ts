@@ -2,23 +2,19 @@
 // are never left alone.
 import { mkdirSync, readFileSync, watch, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { eachProject } from '../support/each.ts';
 import { processesOf } from '../support/invariants.ts';
 import { type Running } from '../support/orch.ts';
-import { agentsOf, makeProject, type Project } from '../support/project.ts';
+import { agentsOf, script, type Project } from '../support/project.ts';
 import { hasTerminals, runInTerminal } from '../support/pty.ts';
 import type { Screen } from '../support/screen.ts';
 import { CLI } from '../support/orch.ts';
 import { appears, until } from '../support/wait.ts';
 
 let project: Project;
-beforeEach(() => {
-  project = makeProject({ name: 'repo' });
-  mkdirSync(at(''), { recursive: true });
-});
-afterEach(() => { project.dispose(); });
-const at = (name: string): string => path.join(project.home, 'signals', name);
-const script = (...lines: string[]): string => JSON.stringify(lines.join('\n'));
+const at = (name: string): string => project.at(name);
+eachProject((made) => { project = made; }, { name: 'repo' });
 const delay = async (ms: number): Promise<void> => { await new Promise((resolve) => { setTimeout(resolve, ms); }); };
 const stateOf = (pid: number): string => /\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, 'latin1'))?.[1] ?? '?';
 

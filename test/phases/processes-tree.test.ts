@@ -2,23 +2,17 @@
 // that is not theirs may be hurt.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createClock } from '../../src/effects/clock.ts';
 import { createProcesses } from '../../src/effects/processes.ts';
 import { createTable, psRow, psTable } from '../../src/effects/processes/table.ts';
 import { ProcessTree } from '../../src/effects/processes/tree.ts';
-import { createProcessRig, isAlive, type ProcessRig } from '../support/process-rig.ts';
+import { eachProcessRig } from '../support/each.ts';
+import { isAlive, type ProcessRig } from '../support/process-rig.ts';
 
 const processes = createProcesses({ clock: createClock() });
 let rig: ProcessRig;
-beforeEach(() => {
-  rig = createProcessRig();
-});
-afterEach(() => {
-  const survivors = rig.survivors();
-  rig.dispose();
-  expect(survivors).toEqual([]);
-});
+eachProcessRig((made) => { rig = made; });
 
 const KINDS = ['child', 'daemon', 'deaf-daemon', 'bare-daemon'] as const;
 

@@ -1,23 +1,17 @@
 // One process at a time: how it ends, what it reads and prints, how long it may take.
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createClock } from '../../src/effects/clock.ts';
 import { createProcesses } from '../../src/effects/processes.ts';
 import type { StopRequest } from '../../src/effects/effects.ts';
+import { eachProcessRig } from '../support/each.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
-import { createProcessRig, type ProcessRig } from '../support/process-rig.ts';
+import { type ProcessRig } from '../support/process-rig.ts';
 import { within } from '../support/wait.ts';
 
 const processes = createProcesses({ clock: createClock() });
 let rig: ProcessRig;
-beforeEach(() => {
-  rig = createProcessRig();
-});
-afterEach(() => {
-  const survivors = rig.survivors();
-  rig.dispose();
-  expect(survivors).toEqual([]);
-});
+eachProcessRig((made) => { rig = made; });
 const stopFor = (request: Partial<StopRequest> = {}): StopRequest => ({ reason: 'interrupted', forced: false, ...request });
 
 describe('the end', () => {

@@ -2,16 +2,17 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createClock } from '../../src/effects/clock.ts';
 import type { Spawned, StopRequest } from '../../src/effects/effects.ts';
 import { createProcesses } from '../../src/effects/processes.ts';
 import { createTable } from '../../src/effects/processes/table.ts';
 import { probeTiers } from '../../src/effects/processes/tiers.ts';
 import { findTools } from '../../src/effects/processes/tools.ts';
+import { eachProcessRig } from '../support/each.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
-import { createProcessRig, isAlive, type ProcessRig } from '../support/process-rig.ts';
-import { hostileScript, killTagged, taggedSurvivors } from '../support/hostile.ts';
+import { isAlive, type ProcessRig } from '../support/process-rig.ts';
+import { hostileScript, taggedSurvivors } from '../support/hostile.ts';
 
 const clock = createClock();
 const reports = await probeTiers(clock);
@@ -21,15 +22,7 @@ const withoutPerl = (await probeTiers(clock, { ...findTools(), perl: null }))
   .flatMap(({ tier, containment }) => (tier > 2 || containment === null ? [] : [{ tier, processes: createProcesses({ clock, containment }) }]));
 
 let rig: ProcessRig;
-beforeEach(() => {
-  rig = createProcessRig();
-});
-afterEach(() => {
-  const survivors = [...rig.survivors(), ...taggedSurvivors(rig.run)];
-  killTagged(rig.run);
-  rig.dispose();
-  expect(survivors).toEqual([]);
-});
+eachProcessRig((made) => { rig = made; });
 const stopFor = (request: Partial<StopRequest> = {}): StopRequest => ({ reason: 'interrupted', forced: false, ...request });
 
 describe.each(tiers)('in tier $tier', ({ tier, containment, processes }) => {

@@ -11,9 +11,14 @@ import { checkoutState, makeRepo, type RepoOptions, type TestRepo } from './repo
 
 export const AGENT = path.join(import.meta.dirname, 'scripted-agent.mjs');
 
+/** Steps as the prompt of a task, in a manifest. */
+export const script = (...lines: string[]): string => JSON.stringify(lines.join('\n'));
+
 export interface Project extends TestRepo {
   /** Writes tasks.yml beside the repository (so that it does not dirty it) and returns its path. */
   manifest(text: string): string;
+  /** A file by which a test and its agents tell each other how far they are. */
+  at(name: string): string;
   run(args: readonly string[], options?: { env?: Record<string, string>; stdin?: string }): Promise<Ended>;
   start(args: readonly string[], options?: { env?: Record<string, string> }): Running;
   /** What `orch status --json` prints, read by the same code without starting orch: for tests of other things. */
@@ -34,7 +39,7 @@ export function makeProject(options: ProjectOptions = {}): Project {
   const settings = JSON.stringify({ agent: 'mine', grace: '1s', agents, ...config }, null, 2);
   const repo = makeRepo({ ...repoOptions, more: repoOptions.bare === true ? [] : [['Configure', { '.orchestrator.yml': settings }]] });
   const folder = path.join(repo.home, 'manifests');
-  mkdirSync(folder);
+  for (const name of ['manifests', 'signals']) mkdirSync(path.join(repo.home, name));
   let count = 0;
   const at = (cwd: { env?: Record<string, string>; stdin?: string } = {}) => ({ cwd: repo.path, ...cwd });
   const project: Project = {
@@ -45,6 +50,7 @@ export function makeProject(options: ProjectOptions = {}): Project {
       writeFileSync(file, text);
       return file;
     },
+    at: (name) => path.join(repo.home, 'signals', name),
     run: async (args, more) => await orch(args, at(more)),
     start: (args, more) => startOrch(args, at(more)),
     async status(run) {
