@@ -25,8 +25,8 @@ export interface ProcessRig {
   dispose(): void;
 }
 
-export function createProcessRig(below = os.tmpdir()): ProcessRig {
-  const dir = mkdtempSync(path.join(below, 'orch-processes-'));
+export function createProcessRig(): ProcessRig {
+  const dir = mkdtempSync(path.join(os.tmpdir(), 'orch-processes-'));
   const run = `test-${randomUUID()}`;
   const at = (name: string): string => path.join(dir, name);
   const spec = (command: string, args: readonly string[], more: Partial<ProcessSpec> = {}): ProcessSpec => ({
