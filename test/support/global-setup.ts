@@ -11,7 +11,7 @@ const ENOUGH_BYTES = 4 * 1024 ** 3;
 
 export function setup(): () => void {
   execFileSync(process.execPath, ['.ci/ensure.mjs'], { stdio: ['ignore', 2, 2] });
-  const folder = inMemory() ?? mkdtempSync(path.join(os.tmpdir(), 'orch-tests-'));
+  const folder = inMemory() ?? mkdtempSync(path.join(os.tmpdir(), 'orch-'));
   mkdirSync(path.join(folder, 'templates'));
   // Workers inherit it; test/support/setup.ts gives each test file a folder of its own in it.
   process.env['VITEST_SCRATCH'] = realpathSync(folder);
@@ -25,7 +25,7 @@ function inMemory(): string | null {
   try {
     const { bavail, bsize } = statfsSync(MEMORY);
     if (process.platform !== 'linux' || Math.min(bavail * bsize, process.availableMemory()) < ENOUGH_BYTES) return null;
-    const folder = mkdtempSync(path.join(MEMORY, 'orch-tests-'));
+    const folder = mkdtempSync(path.join(MEMORY, 'orch-'));
     try {
       writeFileSync(path.join(folder, 'try'), '#!/bin/sh\n', { mode: 0o700 });
       execFileSync(path.join(folder, 'try'));

@@ -40,7 +40,7 @@ export interface RepoOptions {
 
 /** A new repository on branch `main`. One that is made like an earlier one of this suite is a copy of it: a tenth of the price. */
 export function makeRepo({ name = AWKWARD, bare = false, ...made }: RepoOptions = {}): TestRepo {
-  const home = realpathSync(mkdtempSync(path.join(os.tmpdir(), 'orch-repo-')));
+  const home = realpathSync(mkdtempSync(path.join(os.tmpdir(), 'repo-')));
   const folder = path.join(home, name);
   const templates = process.env['VITEST_SCRATCH'];
   if (templates === undefined) build(home, folder, made);

@@ -11,7 +11,8 @@ const keep = new Set(['PATH', 'LANG', 'TMPDIR', 'SHELL', 'USER', 'LOGNAME', 'VIT
 for (const name of Object.keys(process.env)) {
   if (!keep.has(name) && !name.startsWith('VITEST_') && !name.startsWith('TINYPOOL') && !name.startsWith('SOAK_')) delete process.env[name];
 }
-const scratch = realpathSync(mkdtempSync(path.join(process.env['VITEST_SCRATCH'] ?? os.tmpdir(), 'file-')));
+// Short: a run's socket is below it, and the address of a socket has a hundred bytes.
+const scratch = realpathSync(mkdtempSync(path.join(process.env['VITEST_SCRATCH'] ?? os.tmpdir(), 't')));
 const home = path.join(scratch, 'home');
 mkdirSync(home);
 writeFileSync(path.join(home, '.gitconfig'), '');
