@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { serveControl } from './control-server.ts';
 import { createMerge } from './merging.ts';
+import { stateOf } from './records.ts';
 import { requireIsolation, type IsolationParts } from './isolation.ts';
 import { adapterFor } from '../agents/adapters.ts';
 import { createClock } from '../effects/clock.ts';
@@ -18,7 +19,7 @@ import type { Clock, Processes, Repository, Tier, Workspaces } from '../effects/
 import { acquire, type RunLock } from '../journal/lock.ts';
 import { Journal } from '../journal/journal.ts';
 import { listRuns } from '../journal/run-list.ts';
-import { createRun, loadRun, planHash, type LoadedRun } from '../journal/store.ts';
+import { createRun, loadRun, planHash } from '../journal/store.ts';
 import { runPaths, type RunPaths } from '../journal/run-paths.ts';
 import { OrchError } from '../errors.ts';
 import { crashPoint } from '../lib/crash-point.ts';
@@ -144,11 +145,6 @@ export async function mergeRun(options: SessionOptions & { readonly run: RunId; 
   const state = stateOf(loaded);
   const first = await options.request(loaded.plan, state);
   return first === null ? null : await session({ ...options, trial, plan: loaded.plan, paths, lock, state, first, firmest: firmestOf(loaded.events) });
-}
-
-/** The state that a run's journal gives. */
-export function stateOf({ plan, events }: Pick<LoadedRun, 'plan' | 'events'>): RunState {
-  return events.reduce<RunState>((state, event) => reduce(plan, state, event), initialState(plan));
 }
 
 /** Begun at once, because it waits for programs, and so does what comes before it is needed for disks. */

@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type * as Orch from '../../src/index.ts';
 import { processesOf } from '../support/invariants.ts';
-import { appears } from '../support/orch.ts';
+import { appears } from '../support/wait.ts';
 import { agentsOf, makeProject, type Project } from '../support/project.ts';
 
 const root = path.join(import.meta.dirname, '..', '..');

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { createClock } from '../../src/effects/clock.ts';
 import { probeTiers } from '../../src/effects/processes/tiers.ts';
-import { appears } from '../support/orch.ts';
+import { appears } from '../support/wait.ts';
 import { agentsOf, makeProject, type Project } from '../support/project.ts';
 
 const works = (await probeTiers(createClock())).flatMap(({ tier, containment }) => (containment === null ? [] : [tier]));
