@@ -15,6 +15,7 @@ import { grownPlan } from '../run/grown.ts';
 import type { RunState } from '../run/state.ts';
 import { follow } from './follow.ts';
 import { openFullScreen, type FullScreen } from './full-screen.ts';
+import { markTold } from './notifications.ts';
 import { stateOf } from './records.ts';
 import { act } from './task-actions.ts';
 import { loadPage, type Moment } from './task-pages.ts';
@@ -92,6 +93,7 @@ class TaskList {
     this.#screen.close();
     this.#stop.abort();
     await this.#following;
+    await markTold(this.#shown.repo.commonDir, this.#moment());
   }
 
   #moment(): Moment {

@@ -164,6 +164,7 @@ function planOf({ request, root, tasks, fanOuts }: Built): Plan {
     worktrees: { root, copy: settings.worktrees.copy, link: settings.worktrees.link, keep: settings.worktrees.keep },
     passEnv: settings.passEnv,
     isolation: settings.isolation,
+    ...(settings.notify === null ? {} : { notify: settings.notify }),
     ...(settings.merge === null ? {} : { merge: mergePlan(settings.merge) }),
     tasks,
     ...(fanOuts.length === 0 ? {} : { fanOuts }),

@@ -61,9 +61,9 @@ describe('keys', () => {
     expect(narrowed).toMatchObject({ isTyping: false, filter: 'task-9', selected: 'task-99' });
     expect(frame(narrowed).at(-2)).toContain('/task-9: 11 of 100');
     expect(after(narrowed, 'escape')).toMatchObject({ filter: '', selected: 'task-99', top: 80 });
-    expect(shownTasks(after(list, '/', ...'running'))).toHaveLength(1);
-    expect(frame(after(list, '/', ...'nothing')).join('\n')).toContain('no task matches');
-    expect(press(after(list, '/', ...'nothing', 'enter'), 'l').action).toBeNull();
+    expect(shownTasks(after(list, '/', ...'running'.split('')))).toHaveLength(1);
+    expect(frame(after(list, '/', ...'nothing'.split(''))).join('\n')).toContain('no task matches');
+    expect(press(after(list, '/', ...'nothing'.split(''), 'enter'), 'l').action).toBeNull();
   });
 
   test('a page scrolls within its lines, offers the actions on its task, and is left with q', () => {
