@@ -7,7 +7,7 @@ import { grownPlan } from '../run/grown.ts';
 import { requireAddition } from './adding.ts';
 import { askRun } from './control.ts';
 import type { PlanningArgs } from './planning.ts';
-import { stateOf } from './session.ts';
+import { stateOf } from './records.ts';
 import { note, print } from './terminal.ts';
 
 /** Plans tasks and gives them to the run; returns when they are on disk there. */

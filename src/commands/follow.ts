@@ -11,7 +11,8 @@ import { grownPlan } from '../run/grown.ts';
 import { reduce } from '../run/reduce.ts';
 import type { RunState } from '../run/state.ts';
 import { progressLines, RecentLog } from './agent-log.ts';
-import { stateOf, type Listener } from './session.ts';
+import { stateOf } from './records.ts';
+import type { Listener } from './session.ts';
 
 export interface FollowOptions {
   readonly commonDir: string;

@@ -24,8 +24,9 @@ export async function preflight(repo: Repository, plan: Plan): Promise<Readonly<
   }
   await requireWritable(repo.commonDir);
   await requireSpace(repo.commonDir, NEEDED_BYTES);
+  const known = await versions;
   await requireRoot(plan.worktrees.root);
-  return await versions;
+  return known;
 }
 
 /** All of these programs; returns their versions by the agents’ names, where they say one. Throws OrchError for the first that is missing or too old. */

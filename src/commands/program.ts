@@ -12,7 +12,7 @@ import { createEventQueue } from './event-queue.ts';
 import { requirePlan, type Planned, type PlanningArgs } from './planning.ts';
 import { preflight } from './preflight.ts';
 import { startRun, type SessionEnd } from './session.ts';
-import { loadStatus } from './status.ts';
+import { loadStatus } from './records.ts';
 
 /** What is to be done: the path of a manifest (or of a plan), prompts, or a manifest as an object. */
 export type Work = string | readonly string[] | { readonly tasks: object; readonly [key: string]: unknown };

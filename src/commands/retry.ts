@@ -10,7 +10,7 @@ import { askRun, type Granted } from './control.ts';
 import { beginDetached } from './front.ts';
 import type { RetryArgs } from './main.ts';
 import { resumeAndReport } from './resume.ts';
-import { stateOf } from './session.ts';
+import { stateOf } from './records.ts';
 import { note, print } from './terminal.ts';
 
 /** Returns 0 when a live run has taken them up, else the exit code of the run that goes on. */

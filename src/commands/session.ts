@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { serveControl } from './control-server.ts';
 import { createMerge } from './merging.ts';
+import { stateOf } from './records.ts';
 import { requireIsolation, type IsolationParts } from './isolation.ts';
 import { adapterFor } from '../agents/adapters.ts';
 import { createClock } from '../effects/clock.ts';
@@ -12,13 +13,13 @@ import { createFiles } from '../effects/files.ts';
 import { createIntegrity } from '../effects/git/integrity.ts';
 import { createProcesses } from '../effects/processes.ts';
 import type { Containment } from '../effects/processes/containment.ts';
-import { firmestContainment } from '../effects/processes/tiers.ts';
+import { firmestContainment, firmnessNote } from '../effects/processes/tiers.ts';
 import { createWorkspaces } from '../effects/workspaces.ts';
-import type { Clock, Processes, Repository, Workspaces } from '../effects/effects.ts';
+import type { Clock, Processes, Repository, Tier, Workspaces } from '../effects/effects.ts';
 import { acquire, type RunLock } from '../journal/lock.ts';
 import { Journal } from '../journal/journal.ts';
 import { listRuns } from '../journal/run-list.ts';
-import { createRun, loadRun, planHash, type LoadedRun } from '../journal/store.ts';
+import { createRun, loadRun, planHash } from '../journal/store.ts';
 import { runPaths, type RunPaths } from '../journal/run-paths.ts';
 import { OrchError } from '../errors.ts';
 import { crashPoint } from '../lib/crash-point.ts';
@@ -65,7 +66,7 @@ export async function startRun(options: SessionOptions & { readonly plan: Plan; 
   const paths = await createRun({ commonDir: repo.commonDir, plan, manifestText });
   const first: Fact = startedFact(plan, versions);
   await using lock = await acquire({ dir: paths.dir });
-  return await session({ ...options, trial, paths, lock, state: initialState(plan), first });
+  return await session({ ...options, trial, paths, lock, state: initialState(plan), first, firmest: null });
 }
 
 /** How a run is gone on with. */
@@ -92,7 +93,7 @@ export async function resumeRun(options: SessionOptions & ResumeOptions): Promis
   const loaded = await loadRun(repo.commonDir, run);
   const { plan } = loaded;
   const first: Fact = loaded.events.length > 0 ? { type: 'run-resumed', failed, ...(tasks === undefined ? {} : { tasks }) } : startedFact(plan, versions);
-  return await session({ ...options, trial, plan, paths, lock, state: stateOf(loaded), first });
+  return await session({ ...options, trial, plan, paths, lock, state: stateOf(loaded), first, firmest: firmestOf(loaded.events) });
 }
 
 /** Records what is asked of a run that nobody is working on, and puts in order what an earlier orch left; starts no task. Throws OrchError when it is refused. */
@@ -143,12 +144,7 @@ export async function mergeRun(options: SessionOptions & { readonly run: RunId; 
   const loaded = await loadRun(repo.commonDir, run);
   const state = stateOf(loaded);
   const first = await options.request(loaded.plan, state);
-  return first === null ? null : await session({ ...options, trial, plan: loaded.plan, paths, lock, state, first });
-}
-
-/** The state that a run's journal gives. */
-export function stateOf({ plan, events }: Pick<LoadedRun, 'plan' | 'events'>): RunState {
-  return events.reduce<RunState>((state, event) => reduce(plan, state, event), initialState(plan));
+  return first === null ? null : await session({ ...options, trial, plan: loaded.plan, paths, lock, state, first, firmest: firmestOf(loaded.events) });
 }
 
 /** Begun at once, because it waits for programs, and so does what comes before it is needed for disks. */
@@ -159,6 +155,12 @@ function tryContainment(): Promise<Containment> {
   return trial;
 }
 
+/** The firmest tier that the journal has of any attempt. */
+function firmestOf(events: readonly RunEvent[]): Tier | null {
+  const tiers = events.flatMap((event) => (event.type === 'phase-finished' && event.result.detail?.tier !== undefined ? [event.result.detail.tier] : []));
+  return tiers.length === 0 ? null : (Math.min(...tiers) as Tier);
+}
+
 interface Begun extends SessionOptions {
   /** The firmest way to hold agents together that works on this machine. */
   readonly trial: Promise<Containment>;
@@ -167,6 +169,8 @@ interface Begun extends SessionOptions {
   readonly lock: RunLock;
   readonly state: RunState;
   readonly first: Fact;
+  /** How agents of this run were held before; null = none was. Absent: none is started. */
+  readonly firmest?: Tier | null;
   /** What is recorded with it, before anything is decided. */
   readonly alongside?: (opened: RunState) => readonly Fact[];
 }
@@ -176,7 +180,10 @@ async function session(begun: Begun): Promise<SessionEnd> {
   const clock = createClock();
   const since = clock.now();
   const isolation = await requireIsolation({ plan, repo, clock, notice: (line) => begun.onNotice?.(line) });
-  const processes = createProcesses({ clock, containment: await begun.trial, ...(isolation.containment === null ? {} : { sandbox: isolation.containment }) });
+  const containment = await begun.trial;
+  const firmness = begun.firmest === undefined ? null : firmnessNote(containment.tier, begun.firmest);
+  if (firmness !== null) begun.onNotice?.(firmness);
+  const processes = createProcesses({ clock, containment, ...(isolation.containment === null ? {} : { sandbox: isolation.containment }) });
   // Whatever an earlier process left running must be gone before its worktrees are touched.
   const orphans = first.type !== 'run-started' ? await processes.reap({ run: plan.run, dir: paths.dir }) : 0;
   if (orphans > 0) begun.onNotice?.(`note: what the last orch had left running was stopped (${orphans === 1 ? '1 process' : `${orphans} processes`})`);
@@ -224,7 +231,7 @@ function phaseContext({ repo, plan, paths, clock, processes, workspaces, listene
     adapterOf: adapterFor,
     attemptPaths: (task, attempt) => {
       const files = paths.attempt(task, attempt);
-      return { dir: files.dir, prompt: files.prompt, log: files.output, ended: path.join(files.dir, 'ended.json'), trace: path.join(files.dir, 'git.ndjson'), result: files.result, output: path.join(files.dir, 'outputs.txt') };
+      return { dir: files.dir, prompt: files.prompt, log: files.output, ended: path.join(files.dir, 'ended.json'), trace: path.join(files.dir, 'git.ndjson'), result: files.result, report: path.join(files.dir, 'usage.json'), output: path.join(files.dir, 'outputs.txt') };
     },
     environment: (set, pass) => agentEnvironment({ parent: process.env, pass, set }),
     async sandboxOf(workspace, { dir, ended, result }) {

@@ -9,7 +9,7 @@ import type { RunId, TaskId } from '../plan/plan.ts';
 import { grownPlan } from '../run/grown.ts';
 import type { RunState } from '../run/state.ts';
 import { follow } from './follow.ts';
-import { stateOf } from './session.ts';
+import { stateOf } from './records.ts';
 import { note } from './terminal.ts';
 
 export interface WaitArgs {

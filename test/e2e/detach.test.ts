@@ -1,25 +1,19 @@
 // Runs in the background: -d, Ctrl+B, a terminal that goes away before and after, and how one comes back. On a terminal the
 // run is in a process of its own, which must not be noticed.
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { eachProject } from '../support/each.ts';
 import { processesOf } from '../support/invariants.ts';
-import { appears, CLI } from '../support/orch.ts';
-import { agentsOf, endRuns, makeProject, type Project } from '../support/project.ts';
+import { CLI } from '../support/orch.ts';
+import { agentsOf, script, type Project } from '../support/project.ts';
 import { hasTerminals, runInTerminal, type Terminal } from '../support/pty.ts';
 import type { Screen } from '../support/screen.ts';
+import { appears } from '../support/wait.ts';
 
 let project: Project;
-beforeEach(() => {
-  project = makeProject();
-  mkdirSync(at(''), { recursive: true });
-});
-afterEach(() => {
-  endRuns(project);
-  project.dispose();
-});
-const at = (name: string): string => path.join(project.home, 'signals', name);
-const script = (...lines: string[]): string => JSON.stringify(lines.join('\n'));
+eachProject((made) => { project = made; });
+const at = (name: string): string => project.at(name);
 const go = (): void => { writeFileSync(at('go'), ''); };
 const delay = async (ms: number): Promise<void> => { await new Promise((resolve) => { setTimeout(resolve, ms); }); };
 const shows = (text: string) => (screen: Screen): boolean => screen.everything().some((line) => line.includes(text));
