@@ -130,6 +130,7 @@ describe('continuing', () => {
     await onTerminal('lost');
     const { branch } = await taskOfDone('lost');
     const folder = path.join(project.home, 'my räpo ✓.orch', 'done', 'lost');
+    expect((await project.run(['teleport', 'lost', '--run', 'done', '--print'])).stderr).not.toContain('made again');
     expect((await project.run(['clean', 'done', '--yes'])).stdout).toContain(`${folder}: it has changes that are not saved`);
     expect(readFileSync(path.join(folder, 'by-hand.txt'), 'utf8')).toBe('by hand\n');
     expect((await project.run(['clean', 'done', '--yes', '--force'])).code).toBe(0);
