@@ -26,7 +26,7 @@ export interface Capabilities {
 
 /** Versions of a client, as `--version` says them: `1.2.3`. */
 export interface Versions {
-  /** Older ones are refused: they lack what the adapter relies on. */
+  /** The oldest one whose behaviour was measured; older ones are refused. */
   readonly least: string;
   /** The newest one whose behaviour was measured. */
   readonly measured: string;

@@ -1,5 +1,5 @@
 // The adapter of Copilot CLI (`copilot --output-format json`): command line, stream, what its errors mean. Measured on
-// 1.0.102. It counts in premium requests, which are no money; tokens it writes to a file.
+// 1.0.102 and 1.0.83. It counts in premium requests, which are no money; tokens it writes to a file.
 import { firstLine } from '../lib/cut.ts';
 import { isObject, numberAt, objectAt, parseObject, textAt, type JsonObject } from '../lib/json.ts';
 import type { Tokens } from '../run/events.ts';
@@ -19,14 +19,14 @@ const MODES: Readonly<Record<string, readonly string[]>> = {
   'allow-all-tools': ['--allow-all-tools'],
   'allow-all': ['--allow-all'],
 };
-// Edits inside the working directory and nothing else, as for the other clients.
+// Edits, and no command that it would have to ask for: as little as claude may.
 const HEADLESS_MODE = 'allow-write';
 
 export const copilot: Adapter = {
   name: 'copilot',
   provider: 'github',
   capabilities: { model: true, maxTurns: false, allowedTools: true, effort: true, budget: false, resume: true, cost: false, permissionMode: Object.keys(MODES), readOnlyMode: 'read-only' },
-  versions: { least: '1.0.0', measured: '1.0.102', env: ENVIRONMENT },
+  versions: { least: '1.0.83', measured: '1.0.102', env: ENVIRONMENT },
   passEnv: ['COPILOT_*', 'GH_TOKEN', 'GITHUB_TOKEN', 'GH_HOST'],
   launch,
   read: (_, session = NEW_SESSION) => readEvents(new CopilotStream(session)),

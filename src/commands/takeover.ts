@@ -14,7 +14,7 @@ import { startedTask } from '../phases/needs.ts';
 import type { AgentSpec, Plan, PlannedTask, RunId, Sha } from '../plan/plan.ts';
 import { grownPlan } from '../run/grown.ts';
 import type { TaskState } from '../run/state.ts';
-import { stateOf } from './session.ts';
+import { stateOf } from './records.ts';
 
 /** A task whose agent's session can be continued. */
 export interface Takeover {

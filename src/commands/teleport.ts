@@ -14,7 +14,7 @@ import { shellWords } from '../lib/shell.ts';
 import { safeText } from '../lib/terminal.ts';
 import { describeExit } from '../phases/command.ts';
 import { requireAgent } from './preflight.ts';
-import { loadStatus, requireTask } from './status.ts';
+import { loadStatus, requireTask } from './records.ts';
 import { requireTakeover, type Takeover } from './takeover.ts';
 import { note, print } from './terminal.ts';
 

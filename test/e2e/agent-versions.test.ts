@@ -28,9 +28,9 @@ const run = async (version: string): Promise<Ended> =>
   await project.run(['run', '--json', project.manifest(JSON.stringify({ agents: { claude: { env: { VERSION: version } } }, tasks: ['do it'] }))], { env: env() });
 
 it('too old is found before anything is created', async () => {
-  const ended = await leavesNothing(project, async () => await run('1.9.99 (Claude Code)'));
+  const ended = await leavesNothing(project, async () => await run('2.1.99 (Claude Code)'));
   expect(ended.code).toBe(3);
-  expect(ended.stderr).toMatch(/agent claude: \/.*\/bin\/claude is version 1\.9\.99; orch needs 2\.0\.0 or newer/);
+  expect(ended.stderr).toMatch(/agent claude: \/.*\/bin\/claude is version 2\.1\.99; orch needs 2\.1\.197 or newer/);
   expect(ended.stderr).toContain('update it');
 });
 
