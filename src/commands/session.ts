@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { serveControl } from './control-server.ts';
 import { createMerge } from './merging.ts';
+import { stateOf } from './records.ts';
 import { requireIsolation, type IsolationParts } from './isolation.ts';
 import { adapterFor } from '../agents/adapters.ts';
 import { createClock } from '../effects/clock.ts';
@@ -18,7 +19,7 @@ import type { Clock, Processes, Repository, Tier, Workspaces } from '../effects/
 import { acquire, type RunLock } from '../journal/lock.ts';
 import { Journal } from '../journal/journal.ts';
 import { listRuns } from '../journal/run-list.ts';
-import { createRun, loadRun, planHash, type LoadedRun } from '../journal/store.ts';
+import { createRun, loadRun, planHash } from '../journal/store.ts';
 import { runPaths, type RunPaths } from '../journal/run-paths.ts';
 import { OrchError } from '../errors.ts';
 import { crashPoint } from '../lib/crash-point.ts';
@@ -30,6 +31,7 @@ import type { Plan, RunId, TaskId } from '../plan/plan.ts';
 import { Driver, type DriverEnd } from '../run/driver.ts';
 import type { AgentOutput, Fact, RunEvent } from '../run/events.ts';
 import { control, isOpen, type ControlAnswer, type Controlled, type ControlRequest } from '../run/control.ts';
+import { grownPlan } from '../run/grown.ts';
 import { reduce } from '../run/reduce.ts';
 import { initialState, type RunState } from '../run/state.ts';
 
@@ -77,18 +79,20 @@ export interface ResumeOptions {
   readonly force: boolean;
   /** Of what has settled, only these. */
   readonly tasks?: readonly TaskId[];
+  /** Of the agents' programs, for the records of a run that nobody has begun. */
+  readonly versions?: Readonly<Record<string, string>>;
 }
 
 /** Goes on with a run that ended early. */
 export async function resumeRun(options: SessionOptions & ResumeOptions): Promise<SessionEnd> {
-  const { repo, run, failed, force, tasks } = options;
+  const { repo, run, failed, force, tasks, versions } = options;
   const trial = tryContainment();
   const paths = runPaths(repo.commonDir, run);
   await using lock = await acquire({ dir: paths.dir, force });
   // Read under the lock: what the last holder wrote is all there is.
   const loaded = await loadRun(repo.commonDir, run);
   const { plan } = loaded;
-  const first: Fact = loaded.events.length > 0 ? { type: 'run-resumed', failed, ...(tasks === undefined ? {} : { tasks }) } : startedFact(plan);
+  const first: Fact = loaded.events.length > 0 ? { type: 'run-resumed', failed, ...(tasks === undefined ? {} : { tasks }) } : startedFact(plan, versions);
   return await session({ ...options, trial, plan, paths, lock, state: stateOf(loaded), first, firmest: firmestOf(loaded.events) });
 }
 
@@ -143,11 +147,6 @@ export async function mergeRun(options: SessionOptions & { readonly run: RunId; 
   return first === null ? null : await session({ ...options, trial, plan: loaded.plan, paths, lock, state, first, firmest: firmestOf(loaded.events) });
 }
 
-/** The state that a run's journal gives. */
-export function stateOf({ plan, events }: Pick<LoadedRun, 'plan' | 'events'>): RunState {
-  return events.reduce<RunState>((state, event) => reduce(plan, state, event), initialState(plan));
-}
-
 /** Begun at once, because it waits for programs, and so does what comes before it is needed for disks. */
 function tryContainment(): Promise<Containment> {
   const trial = firmestContainment(createClock());
@@ -193,7 +192,7 @@ async function session(begun: Begun): Promise<SessionEnd> {
   const listener = begun.listener(plan);
   const workspaces = await createWorkspaces({ repo, root: plan.worktrees.root, owner: { run: plan.run, dir: paths.dir } });
   const context = phaseContext({ repo, plan, paths, clock, processes, workspaces, listener, isolation });
-  const found = await reconcile(context, state);
+  const found = await reconcile({ ...context, plan: grownPlan(plan, state) }, state);
   crashPoint('reconciled');
   const driver = new Driver({
     plan, state, found, first, alongside: begun.alongside?.(fold(plan, state, [...found, first])) ?? [], journal, clock, onEvent: (event, after) => listener.onEvent(event, after), phases: { ...createPhases(context), merge: createMerge({ plan, repo, paths, clock, processes, isolation }) },
@@ -232,7 +231,7 @@ function phaseContext({ repo, plan, paths, clock, processes, workspaces, listene
     adapterOf: adapterFor,
     attemptPaths: (task, attempt) => {
       const files = paths.attempt(task, attempt);
-      return { dir: files.dir, prompt: files.prompt, log: files.output, ended: path.join(files.dir, 'ended.json'), trace: path.join(files.dir, 'git.ndjson'), result: files.result, output: path.join(files.dir, 'outputs.txt') };
+      return { dir: files.dir, prompt: files.prompt, log: files.output, ended: path.join(files.dir, 'ended.json'), trace: path.join(files.dir, 'git.ndjson'), result: files.result, report: path.join(files.dir, 'usage.json'), output: path.join(files.dir, 'outputs.txt') };
     },
     environment: (set, pass) => agentEnvironment({ parent: process.env, pass, set }),
     async sandboxOf(workspace, { dir, ended, result }) {

@@ -8,6 +8,7 @@ import { createClock } from '../../src/effects/clock.ts';
 import { probeSandbox } from '../../src/effects/sandbox.ts';
 import { makeProject, type Project } from '../support/project.ts';
 import { checkoutState } from '../support/repo.ts';
+import { until } from '../support/wait.ts';
 
 const { containment, reason } = await probeSandbox(createClock());
 
@@ -15,7 +16,7 @@ describe.skipIf(containment === null)(`isolation: sandbox ${reason ?? ''}`, () =
   let home: string;
   let project: Project;
   let before: Record<string, string>;
-  // A sandbox has a /tmp of its own: what is to be unreachable must lie elsewhere.
+  // A sandbox has a /tmp and a /dev of its own: what is to be unreachable must lie elsewhere.
   const tmpdir = process.env['TMPDIR'];
   beforeAll(() => {
     process.env['TMPDIR'] = '/var/tmp';
@@ -104,17 +105,13 @@ function outsideTmp(): Project {
     else process.env['TMPDIR'] = tmpdir;
   }
 }
-async function until(condition: () => boolean): Promise<void> {
-  for (const deadline = performance.now() + 20_000; !condition() && performance.now() < deadline;) await new Promise((resolve) => setTimeout(resolve, 10));
-  expect(condition()).toBe(true);
-}
 
 test.skipIf(containment === null)('nothing in a sandbox outlives a killed orch, however it hides', async () => {
   const project = outsideTmp();
   const hidden = '(trap "" TERM HUP; env -i setsid sleep 300 >/dev/null 2>&1 &)';
   const running = project.start(['run', project.manifest(`tasks: { hides: { run: ${JSON.stringify(`${hidden}; touch started; sleep 300`)} } }`), '--run-id', 'killed']);
   const worktree = path.join(`${project.path}.orch`, 'killed', 'hides');
-  await until(() => existsSync(path.join(worktree, 'started')));
+  await until('the agent has started', () => existsSync(path.join(worktree, 'started')));
   const inside = (): number[] => readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
     try {
       return readlinkSync(`/proc/${pid}/cwd`).startsWith(worktree);
@@ -122,10 +119,10 @@ test.skipIf(containment === null)('nothing in a sandbox outlives a killed orch, 
       return false;
     }
   });
-  await until(() => inside().length >= 3);
+  await until('its processes run', () => inside().length >= 3);
   running.child.kill('SIGKILL');
   await running.ended;
-  await until(() => inside().length === 0);
+  await until('its processes are gone', () => inside().length === 0);
   project.dispose();
 });
 
@@ -133,7 +130,7 @@ test.skipIf(containment === null)('what the user changes meanwhile is not laid a
   const project = outsideTmp();
   const running = project.start(['run', project.manifest('tasks: { waits: { run: "touch started; while ! [ -f go ]; do sleep 0.02; done; rm started go; git tag mine", expect: none } }'), '--run-id', 'meanwhile']);
   const worktree = path.join(`${project.path}.orch`, 'meanwhile', 'waits');
-  await until(() => existsSync(path.join(worktree, 'started')));
+  await until('the agent has started', () => existsSync(path.join(worktree, 'started')));
   project.git('config', 'core.fsmonitor', 'false');
   project.git('tag', 'yours');
   writeFileSync(path.join(worktree, 'go'), '');

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { createClock } from '../../src/effects/clock.ts';
 import { probeTiers } from '../../src/effects/processes/tiers.ts';
-import { appears } from '../support/orch.ts';
+import { appears } from '../support/wait.ts';
 import { agentsOf, makeProject, type Project } from '../support/project.ts';
 
 const works = (await probeTiers(createClock())).flatMap(({ tier, containment }) => (containment === null ? [] : [tier]));
@@ -33,8 +33,7 @@ test.skipIf(!works.includes(1) || works.length < 2)('a run that is resumed where
 
 test('where nothing holds agents together it is said, and what outlives a killed orch is stopped by the next before it begins', async () => {
   const project = makeProject();
-  mkdirSync(path.join(project.home, 'signals'));
-  const [first, ready] = ['first', 'ready'].map((name) => path.join(project.home, 'signals', name));
+  const [first, ready] = ['first', 'ready'].map((name) => project.at(name));
   const tasks = project.manifest(`tasks: { a: { run: ${JSON.stringify(`if mkdir '${first}' 2>/dev/null; then setsid sleep 300 & touch '${ready}'; sleep 300; fi; echo a > a.txt`)} } }`);
   const env = refusing(project, ['bwrap', 'unshare', 'perl']);
   const running = project.start(['run', tasks, '--run-id', 'loose'], { env });

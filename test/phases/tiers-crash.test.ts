@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, readlinkSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createClock } from '../../src/effects/clock.ts';
 import type { ProcessSpec, Spawned, Tier } from '../../src/effects/effects.ts';
 import { createProcesses } from '../../src/effects/processes.ts';
@@ -12,7 +12,8 @@ import { createTable, psTable } from '../../src/effects/processes/table.ts';
 import { firmestContainment, firmnessNote, probeTiers } from '../../src/effects/processes/tiers.ts';
 import { findTools } from '../../src/effects/processes/tools.ts';
 import { bundle } from '../support/bundle.ts';
-import { hostileScript, killTagged, taggedSurvivors, tagGone } from '../support/hostile.ts';
+import { eachProcessRig } from '../support/each.ts';
+import { hostileScript, taggedSurvivors, tagGone } from '../support/hostile.ts';
 import { createProcessRig, isAlive, type ProcessRig } from '../support/process-rig.ts';
 
 const clock = createClock();
@@ -29,15 +30,7 @@ beforeAll(async () => {
 });
 afterAll(() => driverRig.dispose());
 let rig: ProcessRig;
-beforeEach(() => {
-  rig = createProcessRig();
-});
-afterEach(() => {
-  const survivors = [...rig.survivors(), ...taggedSurvivors(rig.run)];
-  killTagged(rig.run);
-  rig.dispose();
-  expect(survivors).toEqual([]);
-});
+eachProcessRig((made) => { rig = made; });
 
 /** An orch with hostile agents under it, all of them started. */
 async function orch(tier: Tier, { count = 1, worst = tier < 4 } = {}): Promise<{ readonly child: ChildProcess; readonly spawned: readonly Spawned[] }> {
@@ -64,7 +57,7 @@ describe.each(working.filter((tier) => tier <= 3))('kill -9 of orch in tier %i',
     const { child } = await orch(tier, { count: 10 });
     expect(taggedSurvivors(rig.run).length).toBeGreaterThan(90);
     await kill9(child);
-    expect(await tagGone(rig.run, 5000)).toEqual([]);
+    expect(await tagGone(rig.run, 20_000)).toEqual([]);
   });
 
   it('and of the wrapper leaves nothing, or what the next start finds', async () => {
@@ -74,7 +67,7 @@ describe.each(working.filter((tier) => tier <= 3))('kill -9 of orch in tier %i',
     child.kill('SIGSTOP');
     process.kill(spawned[0]?.pid ?? 0, 'SIGKILL');
     await kill9(child);
-    if (tier <= 2) expect(await tagGone(rig.run, 5000)).toEqual([]);
+    if (tier <= 2) expect(await tagGone(rig.run, 20_000)).toEqual([]);
     else {
       expect(await processes.reap({ run: rig.run, spawned })).toBeGreaterThanOrEqual(5);
       expect(taggedSurvivors(rig.run)).toEqual([]);

@@ -3,30 +3,19 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, lstatSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Workspace } from '../../src/effects/effects.ts';
+import { eachWorkspaceRig } from '../support/each.ts';
 import { agentGit, checkoutState, removeTree, runGit, writeFiles } from '../support/repo.ts';
-import { makeRig, type Rig } from '../support/workspace-rig.ts';
+import { adminOf, type Rig } from '../support/workspace-rig.ts';
 
 let rig: Rig;
-let before: Record<string, string>;
-beforeEach(async () => {
-  rig = await makeRig();
-  before = checkoutState(rig.repo);
-});
-afterEach(() => {
-  try {
-    expect(checkoutState(rig.repo)).toEqual(before);
-  } finally {
-    rig.repo.dispose();
-  }
-});
+const before = eachWorkspaceRig((made) => { rig = made; });
 const BRANCH = 'refs/heads/orch/run-1/one';
 const replaceByPipe = (file: string): void => {
   rmSync(file, { force: true });
   execFileSync('mkfifo', [file]);
 };
-const adminOf = (workspace: Workspace): string => readFileSync(path.join(workspace.path, '.git'), 'utf8').replace('gitdir: ', '').trim();
 
 describe('an agent that damages its worktree', () => {
   it.each<[string, (made: Workspace) => void]>([
@@ -116,7 +105,7 @@ describe('an agent that damages its worktree', () => {
     expect(existsSync(marker)).toBe(false);
     writeFileSync(config, kept);
     // The agent wrote it, and the test put it back: only its times differ.
-    before['git/config'] = checkoutState(rig.repo)['git/config'] ?? '';
+    before.checkout['git/config'] = checkoutState(rig.repo)['git/config'] ?? '';
   });
 
   it('puts a pipe in place of HEAD: nobody waits for it, and its work is saved', async () => {
@@ -135,7 +124,7 @@ describe('an agent that damages its worktree', () => {
     writeFiles(rig.repo.home, { filter: { executable: `#!/bin/sh\nenv -i PATH="$PATH" git --git-dir='${common}' update-ref ${BRANCH} "$(cat '${script}.late')"\ncat\n` } });
     rig.git('config', 'filter.late.clean', script);
     rig = await rig.restart();
-    before = checkoutState(rig.repo);
+    before.checkout = checkoutState(rig.repo);
     const made = await rig.create('one');
     agentGit(made.path, 'commit', '-q', '--allow-empty', '-m', 'late');
     const late = runGit(made.path, ['rev-parse', 'HEAD']);

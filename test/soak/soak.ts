@@ -1,7 +1,5 @@
 // Random plans with hostile agents, an orch that is killed again and again at random moments, and the question after each:
 // is everything that must hold still true?
-import { mkdirSync } from 'node:fs';
-import path from 'node:path';
 import { expect } from 'vitest';
 import { CRASH_POINTS } from '../../src/lib/crash-point.ts';
 import { branchesOf, expectReachable, expectTidy, workIn } from '../support/invariants.ts';
@@ -52,8 +50,7 @@ async function round(random: Random, options: SoakOptions): Promise<{ kills: num
   const config = options.isSandboxed === true ? { isolation: 'sandbox', sandbox: { read: [AGENT] } } : {};
   const [whole, crashed] = [makeProject({ name: 'whole', config }), makeProject({ name: 'crashed', config })];
   try {
-    const dir = path.join(crashed.home, 'signals');
-    for (const project of [whole, crashed]) mkdirSync(path.join(project.home, 'signals'));
+    const dir = crashed.at('');
     const text = manifestOf(random, { tasks: options.tasks ?? 3 + Math.floor(random() * 7), dir });
     await whole.run(['run', whole.manifest(text), '--run-id', RUN]);
     const wanted = await arrivedAt(whole);
