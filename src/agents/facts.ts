@@ -64,10 +64,11 @@ export interface EventStream extends StreamFacts {
 export function readEvents(stream: EventStream): StreamReader {
   return {
     line(text, from) {
-      if (from === 'stderr' && stream.stderr !== undefined) return stream.stderr(text);
       const event = from === 'stdout' ? parseObject(text) : null;
       if (event !== null) return stream.event(event);
-      return text.trim() === '' || (from === 'stdout' && text.trimStart().startsWith('{')) ? null : text.trimEnd();
+      if (text.trim() === '' || (from === 'stdout' && text.trimStart().startsWith('{'))) return null;
+      // In a log both are one, and what is no event came from standard error.
+      return stream.stderr === undefined ? text.trimEnd() : stream.stderr(text.trimEnd());
     },
     isGivenUp: () => stream.givenUp != null,
     verdict(end) {
