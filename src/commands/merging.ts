@@ -1,10 +1,11 @@
 // Puts the parts of a merge together for a session: git, the commands of the plan under the session's containment, logs.
 import { mkdir, rmdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { Clock, Processes, Repository } from '../effects/effects.ts';
+import type { Clock, Integrity, Processes, Repository } from '../effects/effects.ts';
 import { agentEnvironment } from '../effects/env.ts';
 import { changedPaths, commitsOf } from '../effects/git/merge-history.ts';
-import { openMergeWorld } from '../effects/git/merge-world.ts';
+import { freezeView, type FrozenView } from '../effects/git/merge-quarantine.ts';
+import { openMergeWorld, type MergeGuard } from '../effects/git/merge-world.ts';
 import type { RunPaths } from '../journal/run-paths.ts';
 import { mergeMessage } from '../merging/message.ts';
 import { runMerge, waitingBranch, type MergeGit } from '../merging/run-merge.ts';
@@ -22,16 +23,30 @@ export interface MergingOptions {
   readonly clock: Clock;
   readonly processes: Processes;
   readonly isolation: IsolationParts;
+  readonly integrity: Integrity;
+}
+
+export interface Merging {
+  readonly merge: Phases['merge'];
+  close(): Promise<void>;
 }
 
 /** Verifications at once: each may start as many processes as it likes. */
 const MOST_SLOTS = 4;
 const TIMEOUT_MS = 30 * 60_000;
 
-/** Merging as the driver sees it. */
-export function createMerge(options: MergingOptions): Phases['merge'] {
+/** Merging as the driver sees it. Merges that agents may be at work beside use the configuration of now. */
+export async function createMerging(options: MergingOptions): Promise<Merging> {
+  const { repo, plan: { merge } } = options;
+  const isBeside = merge?.when === 'each' || merge?.onConflict === 'retry' || merge?.onConflict === 'resolve';
+  const view = isBeside ? await freezeView(repo) : null;
+  return { merge: createMerge(options, view), close: async () => { await view?.dispose(); } };
+}
+
+function createMerge(options: MergingOptions, view: FrozenView | null): Phases['merge'] {
   const { paths, processes, isolation } = options;
-  return async (state, stop, record) => {
+  return async (begun, { stop, record, arrivals }) => {
+    let state = begun;
     const plan = grownPlan(options.plan, state);
     const logs = path.join(paths.dir, 'merge');
     await mkdir(logs, { recursive: true, mode: 0o700 });
@@ -42,20 +57,26 @@ export function createMerge(options: MergingOptions): Phases['merge'] {
       timeoutMs: Math.max(TIMEOUT_MS, ...plan.tasks.map(({ timeoutMs }) => timeoutMs)),
       env: agentEnvironment({ parent: process.env, pass: plan.passEnv, set: { ORCH_RUN_ID: plan.run, ORCH_RUN_DIR: paths.dir, ORCH_BASE: plan.base.sha } }),
     });
-    const git = mergeGit(options, { plan, state });
-    return await runMerge({ plan, state, git, commands, slots: Math.max(1, Math.min(MOST_SLOTS, plan.maxParallel)), stop: stop.gentle, record });
+    const git = mergeGit({ ...options, view }, () => state);
+    const joined = { async next() {
+      const arrival = await arrivals.next();
+      state = arrival?.state ?? state;
+      return arrival;
+    } };
+    return await runMerge({ plan: options.plan, state, git, commands, slots: Math.max(1, Math.min(MOST_SLOTS, plan.maxParallel)), stop: stop.gentle, record, arrivals: joined });
   };
 }
 
-function mergeGit({ repo, clock }: MergingOptions, { plan, state }: { plan: Plan; state: RunState }): MergeGit {
+/** `now`: the run as it is. */
+function mergeGit({ repo, clock, plan, view, integrity }: MergingOptions & { readonly view: FrozenView | null }, now: () => RunState): MergeGit {
   const root = path.join(plan.worktrees.root, plan.run, '.merge');
   return {
     commitsOf: async (branch, since) => await commitsOf(repo, branch, since),
     changedPaths: async (pairs) => await changedPaths(repo, pairs),
     async open(target, settings, { commands, onNote }) {
       const world = await openMergeWorld({
-        repo, run: plan.run, target, strategy: settings.strategy, policies: settings.conflicts, root, onNote, now: () => Math.floor(clock.now() / 1000),
-        message: (id) => messageOf(plan, state, { id, strategy: settings.strategy }),
+        repo, run: plan.run, target, strategy: settings.strategy, policies: settings.conflicts, root, onNote, ...(view === null ? {} : { view }), guard: guardOf(plan, integrity), now: () => Math.floor(clock.now() / 1000),
+        message: (id) => messageOf(grownPlan(plan, now()), now(), { id, strategy: settings.strategy }),
         verify: async (folder, commit, signal) => await commands.verify(folder, commit, signal),
         regenerate: async (folder, command) => await commands.regenerate(folder, command),
       });
@@ -67,6 +88,26 @@ function mergeGit({ repo, clock }: MergingOptions, { plan, state }: { plan: Plan
         },
       };
     },
+  };
+}
+
+/** Commands of a merge count as commands of the plan's. */
+function guardOf({ run, worktrees }: Plan, integrity: Integrity): MergeGuard {
+  let count = 0;
+  return {
+    async stand(work) {
+      count += 1;
+      const task = `.merge-${count}`;
+      const who = { task, workspace: { run, task, attempt: 1, branch: waitingBranch(run), path: path.join(worktrees.root, run, task), start: '' }, kind: 'command', trace: null } as const;
+      await integrity.enter(who);
+      try {
+        return await work();
+      } finally {
+        await integrity.leave(who, new Map());
+      }
+    },
+    moving: (ref, to) => { integrity.moving(ref, to); },
+    moved: (ref, to) => { integrity.moved(ref, to); },
   };
 }
 

@@ -2,13 +2,14 @@
 // lock, the journal and the reporters for as long as the run takes, and gives all of them back.
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
-import { createMerge } from './merging.ts';
+import { createMerging } from './merging.ts';
 import { requireIsolation, type IsolationParts } from './isolation.ts';
 import { adapterFor } from '../agents/adapters.ts';
 import { createClock } from '../effects/clock.ts';
 import { agentEnvironment } from '../effects/env.ts';
 import { createFiles } from '../effects/files.ts';
 import { createIntegrity } from '../effects/git/integrity.ts';
+import { createLander } from '../effects/git/land.ts';
 import { createProcesses } from '../effects/processes.ts';
 import type { Containment } from '../effects/processes/containment.ts';
 import { firmestContainment } from '../effects/processes/tiers.ts';
@@ -130,10 +131,11 @@ async function session(begun: Begun): Promise<SessionEnd> {
   const listener = begun.listener(plan);
   const workspaces = await createWorkspaces({ repo, root: plan.worktrees.root, owner: { run: plan.run, dir: paths.dir } });
   const context = phaseContext({ repo, plan, paths, clock, processes, workspaces, listener, isolation });
+  const merging = await createMerging({ plan, repo, paths, clock, processes, isolation, integrity: context.integrity });
   const found = await reconcile(context, state);
   crashPoint('reconciled');
   const driver = new Driver({
-    plan, state, found, first, journal, clock, onEvent: (event, after) => listener.onEvent(event, after), phases: { ...createPhases(context), merge: createMerge({ plan, repo, paths, clock, processes, isolation }) },
+    plan, state, found, first, journal, clock, onEvent: (event, after) => listener.onEvent(event, after), phases: { ...createPhases(context), merge: merging.merge },
   });
   begun.onStart?.(driver, clock);
   const ticker = setInterval(() => listener.onTick(clock.now()), TICK_MS);
@@ -143,6 +145,7 @@ async function session(begun: Begun): Promise<SessionEnd> {
     clearInterval(ticker);
     crashPoint('run-ended');
     isolation.release();
+    await merging.close();
     await workspaces.flush();
   }
 }
@@ -166,6 +169,7 @@ function phaseContext({ repo, plan, paths, clock, processes, workspaces, listene
       isOnlyRun: async () => (await listRuns(repo.commonDir)).every(({ run, holder }) => run === plan.run || holder === null),
     }),
     runDir: paths.dir,
+    targetTip: async (target) => await createLander(repo, { run: plan.run, target }).tip(),
     adapterOf: (agent) => adapterFor(plan.agents[agent]?.adapter ?? agent),
     attemptPaths: (task, attempt) => {
       const files = paths.attempt(task, attempt);

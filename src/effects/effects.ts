@@ -216,8 +216,10 @@ export interface Integrity {
   enter(watched: Watched): Promise<void>;
   /** After its last one, and before git looks at what it left. `settled`: branches (in full) of ended tasks, and where they must be. */
   leave(watched: Watched, settled: ReadonlyMap<string, Sha>): Promise<Tampering>;
-  /** A reference that orch moved itself while agents were at work. */
-  moved(ref: string, to: Sha | null): void;
+  /** Orch is about to move a reference itself, while agents may be at work. */
+  moving(ref: string, to: Sha): void;
+  /** It has: whoever moves it back is somebody else. */
+  moved(ref: string, to: Sha): void;
 }
 
 /** One worktree and one branch per task, whatever they are made of (a `git worktree` today). */

@@ -204,6 +204,7 @@ const taskShape = {
   foreach: foreach.describe('One task for each item (or batch of items).').optional(),
   context: z.array(contextItem, { error: expected('a list of items such as `- file: README.md`') }).describe('Read when the plan is made, from the base commit, and put below the prompt.').optional(),
   needs: oneOrMore.describe('Ids of tasks that must complete first; this one starts from their work.').optional(),
+  base: oneOf(['run', 'target']).describe('What each attempt starts from, beside the work of `needs`: `run` (default), the commit that the run began at; `target`, the newest commit of the branch that is merged into.').optional(),
   env: env.describe('Environment variables.').optional(),
   setup: oneOrMore.describe('Shell commands to prepare the new worktree.').optional(),
   verify: oneOrMore.describe('Shell commands that must succeed for the work to count.').optional(),
@@ -256,10 +257,10 @@ const resolution = z.union([oneOf(RESOLUTIONS), z.strictObject({ regenerate: tex
 const merge = z.strictObject(
   {
     into: word.describe('Branch to merge into; default the branch that `base` names.').optional(),
-    when: oneOfSupported(['never', 'end'], { each: 'use `end`' }).describe('`never` (default): `orch merge` does it later; `end`: once all tasks have settled.').optional(),
+    when: oneOf(['never', 'each', 'end']).describe('`never` (default): `orch merge` does it later; `each`: as tasks complete, while others run; `end`: once all have settled.').optional(),
     strategy: oneOf(['merge', 'squash', 'rebase']).describe('Default merge.').optional(),
     verify: oneOrMore.transform((commands) => (commands.length === 1 && commands[0] === 'none' ? [] : commands)).describe('Shell commands that must succeed on the merged tree; default none.').optional(),
-    'on-conflict': oneOfSupported(['park', 'fail'], { retry: 'use `park`', resolve: 'use `park`' }).describe('`park` (default): keep the branch and the conflict, go on; `fail`: stop merging.').optional(),
+    'on-conflict': oneOfSupported(['park', 'retry', 'fail'], { resolve: 'use `park`' }).describe('`park` (default): keep the branch and the conflict, go on; `retry`: run the task again from where the target is, at most twice; `fail`: stop merging.').optional(),
     batch: z.union([z.literal('auto'), whole(1, 10_000)], { error: expected('`auto` or a number from 1') }).describe('Branches per verification; default auto.').optional(),
     conflicts: z.record(insideRepository, resolution, { error: expected('a map of globs to what to do') }).describe('Per path: union, ours, theirs or { regenerate: command }.').optional(),
   },

@@ -42,7 +42,10 @@ export function reduceQueue(state: QueueState, fact: MergeFact): QueueState {
 function arrive(state: QueueState, candidates: readonly Candidate[]): QueueState {
   const branches = new Map(state.branches);
   for (const candidate of candidates) {
-    if (!branches.has(candidate.id)) branches.set(candidate.id, { candidate, now: { at: 'waiting' }, passes: 0 });
+    const known = branches.get(candidate.id);
+    // What was not merged may come again with other work.
+    const isNews = known === undefined || (known.now.at === 'settled' && known.now.outcome.kind !== 'merged' && known.candidate.tip !== candidate.tip);
+    if (isNews) branches.set(candidate.id, { candidate, now: { at: 'waiting' }, passes: 0 });
   }
   return { ...state, branches };
 }

@@ -2,7 +2,7 @@
 import { EXIT, OrchError } from '../errors.ts';
 import type { Adapter } from '../agents/adapter.ts';
 import type { Clock, Files, Integrity, Processes, Repository, Sandbox, Workspace, Workspaces } from '../effects/effects.ts';
-import type { Plan, PlannedTask, TaskId } from '../plan/plan.ts';
+import type { Plan, PlannedTask, Sha, TaskId } from '../plan/plan.ts';
 import type { Action, AgentOutput, FailureReason, PhaseDetail, PhaseResult, RetryClass } from '../run/events.ts';
 import type { Stop } from '../run/driver.ts';
 import type { RunState, TaskState } from '../run/state.ts';
@@ -23,6 +23,10 @@ export interface AttemptPaths {
 
 export interface PhaseContext {
   readonly plan: Plan;
+  /** Branches whose tasks were run again after they had settled: the run's events by then. */
+  readonly reopened?: Map<string, number>;
+  /** Where the branch that is merged into is, or what waits for it; null = there is none. */
+  readonly targetTip: (target: string) => Promise<Sha | null>;
   /** The folder of the run's records. */
   readonly runDir: string;
   readonly repo: Repository;

@@ -44,7 +44,7 @@ export interface Settings {
   readonly passEnv: readonly string[];
   readonly isolation: Isolation;
   /** null = nothing was said of merging. */
-  readonly merge: (MergeSettings & { readonly when: 'never' | 'end'; /** null = the branch that `base` names */ readonly into: string | null; /** of `merge` or what stands for it */ readonly place: Place }) | null;
+  readonly merge: (MergeSettings & { readonly when: 'never' | 'each' | 'end'; /** null = the branch that `base` names */ readonly into: string | null; /** of `merge` or what stands for it */ readonly place: Place }) | null;
   /** Who decided each setting, for messages: `max-parallel` → its place. Defaults are absent. */
   readonly origins: ReadonlyMap<string, Place>;
 }

@@ -136,6 +136,10 @@ function runLine(plan: Plan, event: RunEvent): string | null {
         : `provider ${safeText(event.provider)}: no new starts for ${formatDuration(event.closedUntil - event.at)} (until ${isoTime(event.closedUntil)}): ${safeText(event.reason)}`;
     case 'merge-started':
       return `merging ${plural(event.tasks.length, 'task')} into ${safeText(event.target)} (${event.settings.strategy}${event.settings.verify.length === 0 ? ', not verified' : ''})`;
+    case 'task-reopened': {
+      const [first = '', ...others] = event.tasks;
+      return `↻ [${first}] run again, because it conflicts${others.length === 0 ? '' : `; and with it ${listSome(others, MOST_NAMED)}`}`;
+    }
     case 'task-merged':
       return `⇒ [${event.task}] merged as ${event.commit.slice(0, 12)}`;
     case 'task-unmerged':

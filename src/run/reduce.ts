@@ -5,6 +5,7 @@ import type { Plan, TaskId } from '../plan/plan.ts';
 import type { AgentReport, PhaseDetail, PhaseResult, RunEvent, Tokens } from './events.ts';
 import { closeGate, openGate, seedOf } from './gate.ts';
 import { grownPlan, openFanOuts } from './grown.ts';
+import { asksToMerge, isMergeable, isRunAgain } from './merges.ts';
 import { countKey, failuresOf, isResumable } from './outcome.ts';
 import { indexOf, indexOfTask } from './plan-index.ts';
 import { afterFailure } from './retry.ts';
@@ -15,6 +16,18 @@ type Finished = Extract<RunEvent, { type: 'phase-finished' }>;
 
 /** The state after one more event. Throws on an event that cannot follow this state: that is a bug or a foreign journal. */
 export function reduce(frozen: Plan, state: RunState, event: RunEvent): RunState {
+  return closeMerge(step(frozen, state, event));
+}
+
+/** Once all tasks have settled and nothing waits to join, nothing will join. */
+function closeMerge(state: RunState): RunState {
+  const { merging, joining, conflicted, firstOpen, tasks, cancelling } = state;
+  if (merging === null || merging.isClosed) return state;
+  const isOpen = cancelling === null && (firstOpen < tasks.length || joining.length > 0 || conflicted.length > 0);
+  return isOpen ? state : { ...state, merging: { ...merging, isClosed: true } };
+}
+
+function step(frozen: Plan, state: RunState, event: RunEvent): RunState {
   const plan = grownPlan(frozen, state);
   const next: RunState = { ...state, seq: event.seq };
   switch (event.type) {
@@ -32,12 +45,15 @@ export function reduce(frozen: Plan, state: RunState, event: RunEvent): RunState
       }));
     case 'phase-finished':
       return finishPhase(plan, next, event);
-    case 'task-settled':
-      return update(next, indexOfTask(plan, event.task), (task) => ({
+    case 'task-settled': {
+      const index = indexOfTask(plan, event.task);
+      const after = update(next, index, (task) => ({
         ...task,
         now: { at: 'settled', outcome: event.outcome, reason: event.reason, message: event.message },
         settledAt: event.at,
       }));
+      return isToBeMerged(plan, after.tasks[index]) ? { ...after, joining: [...after.joining, index] } : after;
+    }
     case 'tasks-added':
       if (!openFanOuts(plan, state).some(({ id }) => id === event.fanOut)) throw new Error(`the plan has no fan-out ${event.fanOut} to be made`);
       return {
@@ -55,17 +71,27 @@ export function reduce(frozen: Plan, state: RunState, event: RunEvent): RunState
       return withGate(next, event.provider, (gate) => ({ ...gate, announced: true }));
     case 'merge-started': {
       const { target, settings, tasks } = event;
-      const asked = withMerges(plan, next, tasks.map((task) => ({ task, merge: (before) => ({ status: 'unmerged', commit: before?.commit ?? null, message: null }) })));
-      return { ...asked, finishedAt: null, exitCode: null, merging: { target, settings, tasks }, mergeDone: false, mergeNotes: [] };
+      const merging = { target, settings, tasks, isClosed: false };
+      return { ...withMerges(plan, next, tasks.map(asked)), finishedAt: null, exitCode: null, merging, mergeAs: { target, settings }, joining: [], conflicted: next.conflicted.filter((index) => !tasks.includes(plan.tasks[index]?.id ?? '')), mergeNotes: [] };
     }
+    case 'merge-joined': {
+      const { merging } = next;
+      if (merging === null) throw new Error('no merge is under way');
+      return { ...withMerges(plan, next, event.tasks.map(asked)), merging: { ...merging, tasks: [...merging.tasks, ...event.tasks] }, joining: [] };
+    }
+    case 'task-reopened':
+      return runAgain(plan, next, event);
     case 'merge-landing':
       return withMerges(plan, next, event.tasks.map(({ task, commit }) => ({ task, merge: (before) => ({ status: before?.status ?? 'unmerged', commit, message: before?.message ?? null }) })));
     case 'task-merged':
       return withMerges(plan, next, [{ task: event.task, merge: () => ({ status: 'merged', commit: event.commit, message: null }) }]);
-    case 'task-unmerged':
-      return withMerges(plan, next, [{ task: event.task, merge: (before) => ({ status: event.merge, commit: before?.commit ?? null, message: event.message }) }]);
+    case 'task-unmerged': {
+      const index = indexOfTask(plan, event.task);
+      const after = withMerges(plan, next, [{ task: event.task, merge: (before) => ({ status: event.merge, commit: before?.commit ?? null, message: event.message }) }]);
+      return event.merge === 'conflict' && isRunAgain(plan, next, index) ? { ...after, conflicted: [...after.conflicted, index] } : after;
+    }
     case 'merge-finished':
-      return { ...next, merging: null, mergeDone: true, mergeNotes: event.notes };
+      return { ...next, merging: null, mergeNotes: event.notes };
     case 'run-cancelling':
       return { ...next, cancelling: event.reason };
     case 'run-finished':
@@ -80,6 +106,10 @@ interface MergeChange {
   readonly merge: (before: TaskState['merge']) => NonNullable<TaskState['merge']>;
 }
 
+function asked(task: TaskId): MergeChange {
+  return { task, merge: (before) => ({ status: 'unmerged', commit: before?.commit ?? null, message: null }) };
+}
+
 /** Changes nothing else of these tasks, so that no derived set has to follow. */
 function withMerges(plan: Plan, state: RunState, changes: readonly MergeChange[]): RunState {
   const tasks = [...state.tasks];
@@ -89,6 +119,25 @@ function withMerges(plan: Plan, state: RunState, changes: readonly MergeChange[]
     if (before !== undefined) tasks[index] = { ...before, merge: change.merge(before.merge) };
   }
   return { ...state, tasks };
+}
+
+/** Its work stays on its branch until the next attempt has a worktree, and on a rescue ref from then on. */
+function runAgain(plan: Plan, state: RunState, { tasks, note }: Extract<RunEvent, { type: 'task-reopened' }>): RunState {
+  const indices = tasks.map((id) => indexOfTask(plan, id));
+  const reopened = indices.reduce((before, index, i) => update(before, index, (task) => ({
+    ...task,
+    now: { at: 'waiting', next: 'prepare', attempt: task.attempts + 1, notBefore: 0 },
+    settledAt: null, conflicts: task.conflicts + (i === 0 ? 1 : 0), counted: 0, infra: 0, workDone: false, verified: false, resumeSession: false,
+    feedback: note, merge: { status: 'unmerged', commit: null, message: null },
+  })), state);
+  const { merging } = reopened;
+  return {
+    ...reopened,
+    firstOpen: Math.min(reopened.firstOpen, ...indices),
+    merging: merging === null ? null : { ...merging, tasks: merging.tasks.filter((id) => !tasks.includes(id)) },
+    joining: reopened.joining.filter((index) => !indices.includes(index)),
+    conflicted: reopened.conflicted.filter((index) => !indices.includes(index)),
+  };
 }
 
 function finishPhase(plan: Plan, state: RunState, event: Finished): RunState {
@@ -186,9 +235,30 @@ function resume(plan: Plan, state: RunState, alsoFailed: boolean): RunState {
     const reopened = reopen(task, alsoFailed);
     if (reopened !== task) next = update(next, index, () => reopened);
   }
-  const firstOpen = next.tasks.findIndex(({ now }) => now.at !== 'settled');
-  // A merge goes on where it was, unless tasks go first.
-  return { ...next, merging: firstOpen === -1 ? state.merging : null, mergeDone: false, firstOpen: firstOpen === -1 ? next.tasks.length : firstOpen, forgiven: { failed: failuresOf(next.counts), completed: next.counts.completed }, unreleased: next.unreleased.filter((i) => next.tasks[i]?.now.at === 'settled') };
+  const found = next.tasks.findIndex(({ now }) => now.at !== 'settled');
+  const firstOpen = found === -1 ? next.tasks.length : found;
+  return { ...next, ...resumeMerge(plan, { ...next, firstOpen }), firstOpen, forgiven: { failed: failuresOf(next.counts), completed: next.counts.completed }, unreleased: next.unreleased.filter((i) => next.tasks[i]?.now.at === 'settled') };
+}
+
+/** A merge goes on where it was, unless it is to come at the end and tasks go first. What it has not merged is tried again. */
+function resumeMerge(plan: Plan, state: RunState): Pick<RunState, 'merging' | 'mergeAs' | 'joining' | 'conflicted'> {
+  const isAwaited = plan.merge?.when !== 'each' && state.tasks.some(({ now, merge }) => now.at !== 'settled' && merge === null);
+  const isMerged = (id: TaskId): boolean => state.tasks[indexOfTask(plan, id)]?.merge?.status === 'merged';
+  const merging = state.merging === null || isAwaited ? null : { ...state.merging, tasks: state.merging.tasks.filter((id) => !isMerged(id)), isClosed: false };
+  const inMerge = new Set(merging?.tasks);
+  const joining = plan.tasks.flatMap(({ id }, index) => {
+    const task = state.tasks[index];
+    // What nobody but `orch merge` asked for, it is asked for again, unless it was just run again for it.
+    const isWanted = asksToMerge(plan) || (task?.merge?.status === 'unmerged' && task.merge.message === null);
+    return isWanted && isToBeMerged(plan, task) && !inMerge.has(id) ? [index] : [];
+  });
+  const isUnderWay = merging !== null || state.joining.length > 0 || state.tasks.some(({ now, merge }) => now.at !== 'settled' && merge !== null);
+  return { merging, mergeAs: isUnderWay ? state.mergeAs : null, joining, conflicted: [] };
+}
+
+/** Whether a task is to be merged as soon as it has completed: the plan says so, or it was in a merge before. */
+function isToBeMerged(plan: Plan, task: TaskState | undefined): boolean {
+  return task !== undefined && isMergeable(task) && task.merge?.status !== 'merged' && (asksToMerge(plan) || task.merge !== null);
 }
 
 function reopen(task: TaskState, alsoFailed: boolean): TaskState {

@@ -8,6 +8,7 @@ import { createLander, type Landing } from './land.ts';
 import { openAssembler, type AssembledStep, type Assembly, type MergeBranch, type MergeStrategy, type Regenerate } from './merge-assemble.ts';
 import { auditStack, type AuditStep } from './merge-audit.ts';
 import type { ConflictPolicy } from './merge-policy.ts';
+import type { FrozenView } from './merge-quarantine.ts';
 import { openWorktreePool } from './merge-worktree.ts';
 
 /** `broken`: the commands could not be run, which says nothing about the files. */
@@ -28,11 +29,26 @@ export interface MergeWorldOptions {
   readonly verify: (folder: string, commit: Sha, signal: AbortSignal) => Promise<VerifyVerdict>;
   /** Runs one command that makes files anew; true = it succeeded. Absent: such conflicts stay conflicts. */
   readonly regenerate?: (folder: string, command: string) => Promise<boolean>;
+  /** The configuration that merges are made with; absent: the repository's own. */
+  readonly view?: FrozenView;
+  /** Stands over whatever uses the repository's own configuration, or moves the target. Absent: nobody else is at work. */
+  readonly guard?: MergeGuard;
   /** Things worth a line that failed nothing. */
   readonly onNote: (note: string) => void;
   /** Seconds since the epoch. */
   readonly now: () => number;
 }
+
+/** Sees that agents who are at work meanwhile decide nothing here, and are not blamed for what is done here. */
+export interface MergeGuard {
+  /** Does something while the repository's configuration is what it was before agents were at work. */
+  stand<T>(work: () => Promise<T>): Promise<T>;
+  /** Of the target, in full. */
+  moving(ref: string, to: Sha): void;
+  moved(ref: string, to: Sha): void;
+}
+
+const UNGUARDED: MergeGuard = { stand: async (work) => await work(), moving: () => undefined, moved: () => undefined };
 
 /** What a branch to merge is, for git. */
 export type WorldBranch = Omit<MergeBranch, 'message'>;
@@ -56,10 +72,12 @@ export async function openMergeWorld(options: MergeWorldOptions): Promise<GitMer
   const { repo, run } = options;
   const pool = openWorktreePool(repo, path.join(options.root, 'merge'));
   const lander = createLander(repo, { run, target: options.target });
+  const guard = options.guard ?? UNGUARDED;
   const regenerate: Regenerate = async (commit, command, paths) =>
-    pool.use(commit, async (worktree) => ((await options.regenerate?.(worktree.path, command)) === true ? worktree.read(paths) : null));
-  const { strategy, policies, now } = options;
-  const assembler = await openAssembler({ repo, run, strategy, policies, now, ...(options.regenerate === undefined ? {} : { regenerate }) });
+    guarded(commit, async (worktree) => ((await options.regenerate?.(worktree.path, command)) === true ? worktree.read(paths) : null));
+  const guarded: typeof pool.use = async (commit, work) => await guard.stand(async () => await pool.use(commit, work));
+  const { strategy, policies, now, view } = options;
+  const assembler = await openAssembler({ repo, run, strategy, policies, now, ...(view === undefined ? {} : { view }), ...(options.regenerate === undefined ? {} : { regenerate }) });
   const steps = new Map<Sha, AuditStep & { readonly below: Sha }>();
   let last: Landing | null = null;
 
@@ -91,7 +109,7 @@ export async function openMergeWorld(options: MergeWorldOptions): Promise<GitMer
       remember(onto, assembly.steps, named);
       return { kind: 'assembled', ...assembly };
     },
-    verify: (commit, signal) => pool.use(commit, async (worktree) => {
+    verify: (commit, signal) => guarded(commit, async (worktree) => {
       if (signal.aborted) return 'broken';
       const verdict = await options.verify(worktree.path, commit, signal);
       const changed = verdict === 'pass' ? await worktree.changes() : [];
@@ -100,7 +118,10 @@ export async function openMergeWorld(options: MergeWorldOptions): Promise<GitMer
     }),
     async land(from, to) {
       await audit(from, to);
-      last = await lander.land(from, to);
+      const ref = `refs/heads/${options.target}`;
+      guard.moving(ref, to);
+      last = await guard.stand(async () => await lander.land(from, to));
+      if (last.kind === 'landed') guard.moved(ref, to);
       if (last.kind === 'failed') throw new Error(last.message);
       if (last.kind === 'aside') options.onNote(`merged on ${last.branch}, because ${last.because}. To bring it in: ${last.command}`);
       return last.kind === 'moved' ? { kind: 'target-moved', to: last.to } : { kind: 'landed' };
