@@ -70,10 +70,11 @@ describe('while others run', () => {
   test('a merge driver that was configured before the run merges; one that an agent plants is not run', async () => {
     const project = projectOf();
     const [go, ran, used] = ['go', 'ran', 'used'].map((name) => path.join(project.home, name)) as [string, string, string];
-    project.commit('Attributes', { '.gitattributes': '*.lst merge=mine\n*.log merge=evil\n', 'x.lst': '0\n', 'x.log': '0\n' });
+    project.commit('Attributes', { '.gitattributes': '*.lst merge=mine\n*.evl merge=evil\n', 'x.lst': '0\n', 'x.evl': '0\n' });
     project.git('config', 'merge.mine.driver', `touch '${used}'; cat %B >> %A`);
-    const plant = `printf '[merge \\"evil\\"]\\n driver = touch ${ran}; true\\n' >> "$(git rev-parse --git-common-dir)/config"; touch ${go}; while ! test -e ${go}.2; do sleep 0.05; done`;
-    const manifest = `merge: { when: each }\ntasks:\n  evil: { run: ${JSON.stringify(plant)} }\n${['a', 'b'].map((id) => `  ${id}: { run: "while ! test -e ${go}; do sleep 0.05; done; echo ${id} >> x.lst; echo ${id} > x.log" }\n`).join('')}`;
+    // Again and again, because it is put back whenever an attempt ends.
+    const plant = `while ! test -e ${go}.2; do git config merge.evil.driver 'touch ${ran}; true'; touch ${go}; sleep 0.02; done`;
+    const manifest = `merge: { when: each }\ntasks:\n  evil: { run: ${JSON.stringify(plant)} }\n${['a', 'b'].map((id) => `  ${id}: { run: "while ! test -e ${go}; do sleep 0.05; done; echo ${id} >> x.lst; echo ${id} > x.evl" }\n`).join('')}`;
     const running = project.start(['run', project.manifest(manifest), '--reporter', 'json']);
     await running.saw(/"type":"task-unmerged","task":"[ab]"/);
     writeFileSync(`${go}.2`, '');
@@ -104,12 +105,13 @@ describe('while others run', () => {
   });
 });
 
-/** y is done so that it fits in with what is there; z is made of y. */
+/** z is made of y, w of x: alike in all but their names, so that x comes first. */
 const AGAIN = (when: string): string => `
 merge: { when: ${when}, on-conflict: retry }
 max-parallel: 1
 tasks:
-  x: { run: "echo x > README.md" }
+  x: { run: "echo x >> README.md" }
+  w: { needs: x, run: "echo w > w.txt" }
   y: { prompt: "append README.md y" }
   z: { needs: y, run: "cp README.md z.txt" }
 `;
@@ -121,8 +123,8 @@ describe('on-conflict: retry', () => {
     expect(ended.code, ended.stderr).toBe(0);
     if (when === 'never') ended = await project.run(['merge', 'r']);
     expect(ended.code, ended.stderr).toBe(0);
-    expect(await merges(project)).toEqual({ x: 'merged', y: 'merged', z: 'merged' });
-    expect([show(project, 'main:README.md'), show(project, 'main:z.txt')]).toEqual(['x\ny', 'x\ny']);
+    expect(await merges(project)).toEqual({ x: 'merged', w: 'merged', y: 'merged', z: 'merged' });
+    expect([show(project, 'main:README.md'), show(project, 'main:z.txt')]).toEqual(['# Example\nx\ny', '# Example\nx\ny']);
     const y = await project.task('y');
     expect(y.attempts).toBe(2);
     const prompt = readFileSync(path.join(project.path, '.git/orch/runs/r/tasks/y/attempt-2/prompt.md'), 'utf8');
