@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { problem, tidy } from '../manifest/diagnostic.ts';
 import type { Diagnostic, Place } from '../manifest/diagnostic.ts';
-import type { Manifest } from '../manifest/parse.ts';
+import type { KnownTasks, Manifest } from '../manifest/parse.ts';
 import type { AdapterCapabilities } from './agents.ts';
 import { MAX_PROMPTS } from '../manifest/limits.ts';
 import { contextRequests } from './context.ts';
@@ -31,6 +31,8 @@ export interface PlanRequest {
   /** What `listInputsOf` and `contextInputsOf` ask for; default nothing. */
   readonly inputs?: PlanInputs;
   readonly select: Selection;
+  /** Tasks that the run has already; default none. */
+  readonly known?: KnownTasks;
   /** `root`: absolute. */
   readonly repo: { readonly root: string; readonly name: string };
   /** What an adapter can pass on to its program. */
@@ -133,9 +135,9 @@ function checkTarget(request: PlanRequest, tasks: readonly PlannedTask[], diagno
   diagnostics.push(problem(merge.place, `has no branch to merge into: base ${request.base.ref} names none`, 'say which: `into: main` under `merge:`, or --into main'));
 }
 
-function contextOf({ manifest, settings, run, base, files, capabilities, inputs = NO_INPUTS }: PlanRequest): PlanContext {
+function contextOf({ manifest, settings, run, base, files, capabilities, inputs = NO_INPUTS, known }: PlanRequest): PlanContext {
   const diagnostics: Diagnostic[] = [];
-  const expansion = expand(manifest.tasks, { source: manifest.source, inputs, diagnostics });
+  const expansion = expand(manifest.tasks, { source: manifest.source, inputs, diagnostics, ...(known === undefined ? {} : { known }) });
   return { settings, source: manifest.source, expansion, run, base: base.sha, files, inputs, capabilities, diagnostics };
 }
 

@@ -125,8 +125,12 @@ function runLine(plan: Plan, event: RunEvent): string | null {
       return `run ${event.run}: ${plural(plan.tasks.length, 'task')} from ${event.base.slice(0, 12)}, at most ${plan.maxParallel} at once`;
     case 'run-resumed':
       return `run ${event.run} goes on${event.failed ? ', with what failed' : ''}`;
+    case 'task-cancelling':
+      return `  [${event.task}] is being cancelled`;
+    case 'task-reopened':
+      return `↻ [${event.task}] is tried again`;
     case 'tasks-added':
-      return `+ [${event.fanOut}] ${plural(event.tasks.length, 'task')}: ${listSome(event.tasks.map(({ id }) => id), MOST_NAMED)}`;
+      return `+ [${event.fanOut ?? 'added'}] ${plural(event.tasks.length, 'task')}: ${listSome(event.tasks.map(({ id }) => id), MOST_NAMED)}`;
     case 'worktree-released':
       // What the policy keeps is no news; the summary says where it is.
       return event.kept === null || event.kept.startsWith('keep:') ? null : `  [${event.task}] worktree kept: ${safeText(event.kept)}`;
@@ -136,7 +140,7 @@ function runLine(plan: Plan, event: RunEvent): string | null {
         : `provider ${safeText(event.provider)}: no new starts for ${formatDuration(event.closedUntil - event.at)} (until ${isoTime(event.closedUntil)}): ${safeText(event.reason)}`;
     case 'merge-started':
       return `merging ${plural(event.tasks.length, 'task')} into ${safeText(event.target)} (${event.settings.strategy}${event.settings.verify.length === 0 ? ', not verified' : ''})`;
-    case 'task-reopened': {
+    case 'tasks-repeated': {
       const [first = '', ...others] = event.tasks;
       return `↻ [${first}] run again, because it conflicts${others.length === 0 ? '' : `; and with it ${listSome(others, MOST_NAMED)}`}`;
     }

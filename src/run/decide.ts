@@ -70,7 +70,9 @@ function addTasks(plan: Plan, state: RunState): Decision | undefined {
 function keepWorktree(plan: Plan, state: RunState): Decision | undefined {
   for (const index of state.unreleased) {
     const task = state.tasks[index];
-    const kept = task === undefined ? null : keptBecause(plan, task);
+    // A task that was reopened while its worktree is being removed.
+    if (task?.now.at !== 'settled') continue;
+    const kept = keptBecause(plan, task);
     if (kept !== null) return { record: { type: 'worktree-released', task: idAt(plan, index), kept } };
   }
   return undefined;
@@ -117,7 +119,7 @@ function runAgain(plan: Plan, state: RunState): Decision | undefined {
     const why = state.tasks[first]?.merge?.message ?? 'it conflicts';
     const others = rest.length === 0 ? '' : ` The tasks that had begun with its work are run again, too: ${rest.map((i) => idAt(plan, i)).join(', ')}.`;
     const note = `The work of ${idAt(plan, first)} could not be merged: ${why}. It is done again, from where the target is now, which has the others' work: keep that, and do the task so that both hold.${others}`;
-    return { record: { type: 'task-reopened', tasks: [first, ...rest].map((i) => idAt(plan, i)), note } };
+    return { record: { type: 'tasks-repeated', tasks: [first, ...rest].map((i) => idAt(plan, i)), note } };
   }
   return undefined;
 }
@@ -155,7 +157,7 @@ function start(plan: Plan, state: RunState, now: Instant): Decision | undefined 
       wakeAt = Math.min(wakeAt, at);
       return undefined;
     }
-    if (!hasSlot || isGroupBusy(plan, state, index)) return undefined;
+    if (!hasSlot || isGroupBusy(plan, state, index) || state.unreleased.includes(index)) return undefined;
     return { launch: { phase: task.now.next, task: idAt(plan, index), attempt: task.now.attempt } };
   };
   for (const next of ['verify', 'work', 'prepare'] as const) {

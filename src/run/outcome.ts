@@ -13,6 +13,7 @@ export function outcomeOf(reason: FailureReason): TaskOutcome {
     case 'idle':
       return 'timed-out';
     case 'interrupted':
+    case 'cancelled':
     case 'max-fail':
       return 'cancelled';
     case 'dependency':
@@ -55,6 +56,7 @@ export function countKey(outcome: TaskOutcome): keyof Counts {
 function cancelExit(reason: CancelReason): number {
   switch (reason) {
     case 'interrupted':
+    case 'cancelled':
       return EXIT.interrupted;
     case 'terminated':
       return EXIT.terminated;
@@ -76,7 +78,7 @@ export function exitCodeOf(plan: Plan, state: RunState): number {
     const now = state.tasks[i]?.now;
     if (now?.at !== 'settled' || now.outcome === 'completed') return [];
     // `continue-on-error` forgives a failure, not that the task was never given its chance.
-    return task.continueOnError && !isResumable(now.reason) && now.outcome !== 'skipped' ? [] : [now];
+    return task.continueOnError && !isResumable(now.reason) && now.outcome !== 'skipped' && now.outcome !== 'cancelled' ? [] : [now];
   });
   // A forgiven failure may have left tasks unmade that nobody counts.
   if (missing.length === 0 && openFanOuts(plan, state).length > 0) return EXIT.incomplete;
