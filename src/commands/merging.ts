@@ -6,6 +6,7 @@ import { agentEnvironment } from '../effects/env.ts';
 import { changedPaths, commitsOf } from '../effects/git/merge-history.ts';
 import { freezeView, type FrozenView } from '../effects/git/merge-quarantine.ts';
 import { openMergeWorld, type MergeGuard } from '../effects/git/merge-world.ts';
+import { carry, createCopyList } from '../effects/workspaces/carry.ts';
 import { openThrowaway } from '../effects/workspaces/private-repo.ts';
 import type { RunPaths } from '../journal/run-paths.ts';
 import { mergeMessage } from '../merging/message.ts';
@@ -53,7 +54,7 @@ function createMerge(options: MergingOptions, view: FrozenView | null): Phases['
     const secluded = path.join(paths.dir, 'merge-private');
     for (const folder of [logs, secluded]) await mkdir(folder, { recursive: true, mode: 0o700 });
     const commands = createMergeCommands({
-      processes, logs, verify: state.merging?.settings.verify ?? [], graceMs: plan.graceMs, stop: stop.gentle, force: stop.force,
+      processes, logs, verify: state.merging?.settings.verify ?? [], setup: plan.worktrees.setup ?? [], graceMs: plan.graceMs, stop: stop.gentle, force: stop.force,
       async sandboxOf(folder) {
         if (isolation.sandboxOf === null) return null;
         const git = await openThrowaway(path.join(secluded, path.basename(folder)), { repo, worktree: folder, env: { ORCH_RUN_ID: plan.run, ORCH_RUN_DIR: paths.dir } });
@@ -77,9 +78,16 @@ function createMerge(options: MergingOptions, view: FrozenView | null): Phases['
   };
 }
 
+/** The folder in which a run's merges are verified. */
+export function mergeRoot({ run, worktrees }: Pick<Plan, 'run' | 'worktrees'>): string {
+  return path.join(worktrees.root, run, '.merge');
+}
+
 /** `now`: the run as it is. */
 function mergeGit({ repo, clock, plan, view, integrity }: MergingOptions & { readonly view: FrozenView | null }, now: () => RunState): MergeGit {
-  const root = path.join(plan.worktrees.root, plan.run, '.merge');
+  const root = mergeRoot(plan);
+  const from = repo.topLevel;
+  const copies = createCopyList(from ?? repo.commonDir);
   return {
     commitsOf: async (branch, since) => await commitsOf(repo, branch, since),
     changedPaths: async (pairs) => await changedPaths(repo, pairs),
@@ -89,6 +97,12 @@ function mergeGit({ repo, clock, plan, view, integrity }: MergingOptions & { rea
         message: (id) => messageOf(grownPlan(plan, now()), now(), { id, strategy: settings.strategy }),
         verify: async (folder, commit, signal) => await commands.verify(folder, commit, signal),
         regenerate: async (folder, command) => await commands.regenerate(folder, command),
+        async setUp(folder, signal) {
+          const problem = await commands.setUp(folder, signal);
+          if (problem !== null) onNote(`nothing could be verified: ${problem}`);
+          return problem === null;
+        },
+        ...(from === null ? {} : { carry: async (to: string) => (await carry({ from, to, copy: plan.worktrees.copy, link: plan.worktrees.link }, copies)).paths }),
       });
       return {
         ...world,

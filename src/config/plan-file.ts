@@ -44,7 +44,7 @@ const schema = z.object({
   format: z.literal(1), run: id, name: text, manifest: text.nullable(), base: z.strictObject({ ref: text, sha }), target: text.nullable(),
   maxParallel: z.int().min(1), maxFail: z.discriminatedUnion('kind', [z.strictObject({ kind: z.literal('count'), count: z.int().min(1) }), z.strictObject({ kind: z.literal('percent'), percent: z.int().min(1).max(100) })]).nullable(),
   maxWaitMs: count, graceMs: count, agents: z.record(z.string(), agent),
-  worktrees: z.strictObject({ root: text, copy: texts, link: texts, keep: z.enum(['failed', 'always', 'never']) }),
+  worktrees: z.strictObject({ root: text, copy: texts, link: texts, setup: texts.optional(), keep: z.enum(['failed', 'always', 'never']) }),
   passEnv: texts, isolation: z.strictObject({ kind: z.enum(['process', 'sandbox', 'auto']), network: z.enum(['on', 'none']), credential: text.nullable(), read: texts }).optional(), merge: merge.optional(), tasks: z.array(task).min(1), fanOuts: z.array(fanOut).optional(),
 });
 

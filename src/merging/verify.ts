@@ -8,6 +8,8 @@ import type { Verdict } from './queue.ts';
 export interface MergeCommands {
   /** Runs the verify commands in a folder that has exactly the files of `commit`. Nothing of them is left running. */
   verify(folder: string, commit: Sha, signal: AbortSignal): Promise<Verdict>;
+  /** Prepares a folder for `verify`; null = done, else why not, in one line. */
+  setUp(folder: string, signal: AbortSignal): Promise<string | null>;
   /** Whether the command succeeded. */
   regenerate(folder: string, command: string): Promise<boolean>;
   /** Why a commit was refused, in one line; null when it was not. */
@@ -17,6 +19,8 @@ export interface MergeCommands {
 export interface MergeCommandsOptions {
   readonly processes: Processes;
   readonly verify: readonly string[];
+  /** Prepare a new folder. */
+  readonly setup: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** What a command may touch in a folder; null = all that the user may. */
   readonly sandboxOf: (folder: string) => Promise<Sandbox | null>;
@@ -57,6 +61,13 @@ export function createMergeCommands(options: MergeCommandsOptions): MergeCommand
         return 'fail';
       }
       return 'pass';
+    },
+    async setUp(folder, signal) {
+      for (const command of options.setup) {
+        const { exit } = await run(folder, { command, log: 'setup.log' }, signal);
+        if (exit.kind !== 'code' || exit.code !== 0) return `setup \`${command}\`: ${exit.kind === 'code' ? `exit ${exit.code}` : exit.kind}; log: ${path.join(options.logs, 'setup.log')}`;
+      }
+      return null;
     },
     async regenerate(folder, command) {
       const { exit } = await run(folder, { command, log: 'regenerate.log' }, options.stop);

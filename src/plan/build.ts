@@ -164,7 +164,7 @@ function planOf({ request, root, tasks, fanOuts }: Built): Plan {
     maxWaitMs: settings.maxWaitMs,
     graceMs: settings.graceMs,
     agents: Object.fromEntries([...settings.agents].filter(([name]) => used.has(name))),
-    worktrees: { root, copy: settings.worktrees.copy, link: settings.worktrees.link, keep: settings.worktrees.keep },
+    worktrees: { root, copy: settings.worktrees.copy, link: settings.worktrees.link, ...(settings.worktrees.setup.length === 0 ? {} : { setup: settings.worktrees.setup }), keep: settings.worktrees.keep },
     passEnv: settings.passEnv,
     isolation: settings.isolation,
     ...(settings.merge === null ? {} : { merge: mergePlan(settings.merge) }),

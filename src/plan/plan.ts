@@ -150,6 +150,8 @@ export interface Plan {
     readonly copy: readonly string[];
     /** Paths to symlink into each worktree. */
     readonly link: readonly string[];
+    /** Shell commands that prepare the worktrees in which merges are verified; absent = none. Tasks have their own. */
+    readonly setup?: readonly string[];
     readonly keep: KeepPolicy;
   };
   /** Names or `PREFIX_*` globs of variables that agents inherit, beyond the built-in allow-list. */

@@ -39,6 +39,8 @@ export interface Settings {
     readonly rootPlace: Place;
     readonly copy: readonly string[];
     readonly link: readonly string[];
+    /** For merges: what tasks get by default, unless it is a template. */
+    readonly setup: readonly string[];
     readonly keep: KeepPolicy;
   };
   readonly passEnv: readonly string[];

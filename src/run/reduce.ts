@@ -76,7 +76,7 @@ function step(frozen: Plan, state: RunState, event: RunEvent): RunState {
     case 'merge-started': {
       const { target, settings, tasks } = event;
       const merging = { target, settings, tasks, isClosed: false };
-      return { ...withMerges(plan, next, tasks.map(asked)), finishedAt: null, exitCode: null, merging, mergeAs: { target, settings }, joining: [], conflicted: next.conflicted.filter((index) => !tasks.includes(plan.tasks[index]?.id ?? '')), mergeNotes: [] };
+      return { ...withMerges(plan, next, tasks.map(asked)), finishedAt: null, exitCode: null, cancelling: null, merging, mergeAs: { target, settings }, joining: [], conflicted: next.conflicted.filter((index) => !tasks.includes(plan.tasks[index]?.id ?? '')), mergeNotes: [] };
     }
     case 'merge-joined': {
       const { merging } = next;

@@ -9,7 +9,7 @@ import { openAssembler, type AssembledStep, type Assembly, type MergeBranch, typ
 import { auditStack, type AuditStep } from './merge-audit.ts';
 import type { ConflictPolicy } from './merge-policy.ts';
 import type { FrozenView } from './merge-quarantine.ts';
-import { openWorktreePool } from './merge-worktree.ts';
+import { openWorktreePool, type MergeWorktree } from './merge-worktree.ts';
 
 /** `broken`: the commands could not be run, which says nothing about the files. */
 export type VerifyVerdict = 'pass' | 'fail' | 'broken';
@@ -27,6 +27,10 @@ export interface MergeWorldOptions {
   readonly message: (id: TaskId) => string;
   /** Runs the verify commands in a folder with exactly the files of a commit. Must not leave anything running. */
   readonly verify: (folder: string, commit: Sha, signal: AbortSignal) => Promise<VerifyVerdict>;
+  /** Brings ignored files into a folder; returns their paths (latin1). Called whenever the folder has the files of another commit. */
+  readonly carry?: (folder: string) => Promise<readonly string[]>;
+  /** Prepares a new folder for `verify` and `regenerate`; false = it could not be done. */
+  readonly setUp?: (folder: string, signal: AbortSignal) => Promise<boolean>;
   /** Runs one command that makes files anew; true = it succeeded. Absent: such conflicts stay conflicts. */
   readonly regenerate?: (folder: string, command: string) => Promise<boolean>;
   /** The configuration that merges are made with; absent: the repository's own. */
@@ -67,14 +71,29 @@ export interface GitMergeWorld {
   close(): Promise<void>;
 }
 
+/** Where the verification worktrees of a merge are, below its root. */
+export function poolIn(root: string): string {
+  return path.join(root, 'merge');
+}
+
 /** Opens what merging takes; `close` must be called. */
 export async function openMergeWorld(options: MergeWorldOptions): Promise<GitMergeWorld> {
   const { repo, run } = options;
-  const pool = openWorktreePool(repo, path.join(options.root, 'merge'));
+  const pool = openWorktreePool(repo, poolIn(options.root));
   const lander = createLander(repo, { run, target: options.target });
   const guard = options.guard ?? UNGUARDED;
-  const regenerate: Regenerate = async (commit, command, paths) =>
-    guarded(commit, async (worktree) => ((await options.regenerate?.(worktree.path, command)) === true ? worktree.read(paths) : null));
+  const ready = new WeakSet<MergeWorktree>();
+  const outfit = async (worktree: MergeWorktree, signal: AbortSignal): Promise<boolean> => {
+    worktree.ignore((await options.carry?.(worktree.path)) ?? []);
+    if (ready.has(worktree) || options.setUp === undefined) return true;
+    const isReady = await options.setUp(worktree.path, signal);
+    if (isReady) ready.add(worktree);
+    return isReady;
+  };
+  const regenerate: Regenerate = async (commit, command, paths) => guarded(commit, async (worktree) => {
+    const isReady = await outfit(worktree, new AbortController().signal);
+    return isReady && (await options.regenerate?.(worktree.path, command)) === true ? worktree.read(paths) : null;
+  });
   const guarded: typeof pool.use = async (commit, work) => await guard.stand(async () => await pool.use(commit, work));
   const { strategy, policies, now, view } = options;
   const assembler = await openAssembler({ repo, run, strategy, policies, now, ...(view === undefined ? {} : { view }), ...(options.regenerate === undefined ? {} : { regenerate }) });
@@ -110,7 +129,7 @@ export async function openMergeWorld(options: MergeWorldOptions): Promise<GitMer
       return { kind: 'assembled', ...assembly };
     },
     verify: (commit, signal) => guarded(commit, async (worktree) => {
-      if (signal.aborted) return 'broken';
+      if (signal.aborted || !(await outfit(worktree, signal))) return 'broken';
       const verdict = await options.verify(worktree.path, commit, signal);
       const changed = verdict === 'pass' ? await worktree.changes() : [];
       if (changed.length > 0) options.onNote(`the verify command changes files that are not ignored (${changed.slice(0, 3).join(', ')}); its changes are not merged`);
