@@ -69,7 +69,12 @@ export function requireRoom(run: string, message: string): void {
 /** The workspace that an earlier phase of this attempt made, or null when none is known. */
 export function workspaceOf({ plan }: PhaseContext, { task, state, action }: Pick<Job, 'task' | 'state' | 'action'>): Workspace | null {
   if (state.worktree === null || state.start === null) return null;
-  return { run: plan.run, task: task.id, attempt: action.attempt, branch: task.branch, path: state.worktree, start: state.start };
+  return { run: plan.run, task: task.id, attempt: action.attempt, branch: branchOf(task, state), path: state.worktree, start: state.start };
+}
+
+/** The branch that a task's attempts work on: work that is being resolved stays on the task's own. */
+export function branchOf({ branch }: PlannedTask, { resolving }: TaskState): string {
+  return resolving === null ? branch : `${branch}+resolved`;
 }
 
 /** The variables that every command of an attempt sees (spec §7). */
@@ -82,7 +87,7 @@ export async function attemptVariables(context: PhaseContext, { task, action }: 
     ORCH_RUN_DIR: context.runDir,
     ORCH_TASK_ID: task.id,
     ORCH_ATTEMPT: String(action.attempt),
-    ORCH_BRANCH: task.branch,
+    ORCH_BRANCH: workspace.branch,
     ORCH_BASE: workspace.start,
     ORCH_PROMPT_FILE: paths.prompt,
     ORCH_OUTPUT: paths.output,

@@ -127,7 +127,8 @@ function targetOf({ settings, base }: PlanRequest): string | null {
 }
 
 function checkTarget(request: PlanRequest, tasks: readonly PlannedTask[], diagnostics: Diagnostic[]): void {
-  const { merge } = request.settings;
+  const { merge, isolation } = request.settings;
+  if (merge?.onConflict === 'resolve' && isolation.kind !== 'process') diagnostics.push(problem(merge.place, 'on-conflict: resolve needs `isolation: process`: a sandboxed agent has no merge in progress', 'use `on-conflict: retry`'));
   if (targetOf(request) !== null) return;
   const fromTarget = tasks.find(({ base }) => base === 'target');
   if (fromTarget !== undefined) diagnostics.push(problem(request.manifest.source.at(['tasks']), `${fromTarget.id} is to start from the target, and base ${request.base.ref} names no branch to be that`, 'say which: `into: main` under `merge:`, or --into main'));

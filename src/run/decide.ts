@@ -117,9 +117,11 @@ function runAgain(plan: Plan, state: RunState): Decision | undefined {
     const [first, ...rest] = runAgainWith(plan, state, index) ?? [];
     if (first === undefined) continue;
     const why = state.tasks[first]?.merge?.message ?? 'it conflicts';
+    const isResolved = (state.merging ?? state.mergeAs)?.settings.onConflict === 'resolve';
     const others = rest.length === 0 ? '' : ` The tasks that had begun with its work are run again, too: ${rest.map((i) => idAt(plan, i)).join(', ')}.`;
-    const note = `The work of ${idAt(plan, first)} could not be merged: ${why}. It is done again, from where the target is now, which has the others' work: keep that, and do the task so that both hold.${others}`;
-    return { record: { type: 'tasks-repeated', tasks: [first, ...rest].map((i) => idAt(plan, i)), note } };
+    const how = isResolved ? 'Its agent resolves the conflict' : "It is done again, from where the target is now, which has the others' work: keep that, and do the task so that both hold";
+    const note = `The work of ${idAt(plan, first)} could not be merged: ${why}. ${how}.${others}`;
+    return { record: { type: 'tasks-repeated', tasks: [first, ...rest].map((i) => idAt(plan, i)), note, ...(isResolved ? { resolve: true } : {}) } };
   }
   return undefined;
 }

@@ -203,7 +203,7 @@ export type Fact =
   /** The work of these tasks is merged with the others', too. */
   | { readonly type: 'merge-joined'; readonly tasks: readonly TaskId[] }
   /** The first of these conflicts with what was merged: they are run again, it from the target and the others, which had begun with its work, from its new work. */
-  | { readonly type: 'tasks-repeated'; readonly tasks: readonly TaskId[]; /** what the agents are told */ readonly note: string }
+  | { readonly type: 'tasks-repeated'; readonly tasks: readonly TaskId[]; /** what the agents are told */ readonly note: string; /** The first is not done again: its agent resolves the conflict of the work that it has. */ readonly resolve?: true }
   /** The target is about to be moved to commits that hold these tasks' work. Whether it was, git knows. */
   | { readonly type: 'merge-landing'; readonly tasks: readonly { readonly task: TaskId; readonly commit: Sha }[] }
   /** `commit`, which brought its work in, is on the target. */

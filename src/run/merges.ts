@@ -48,9 +48,11 @@ export function mergeNeeds(plan: Plan, state: RunState, id: TaskId): readonly Ta
 
 /** Whether a conflict of this task's work is answered by running it again. What other tasks were made of stays what it is. */
 export function isRunAgain(plan: Plan, state: RunState, index: number): boolean {
-  const id = plan.tasks[index]?.id;
-  const isSource = (plan.fanOuts ?? []).some(({ from }) => from.task === id);
-  return state.merging?.settings.onConflict === 'retry' && !isSource && (state.tasks[index]?.conflicts ?? 0) < MAX_CONFLICT_RETRIES;
+  const task = plan.tasks[index];
+  const how = state.merging?.settings.onConflict;
+  const isSource = (plan.fanOuts ?? []).some(({ from }) => from.task === task?.id);
+  const isWanted = how === 'retry' || (how === 'resolve' && task?.work.kind === 'agent');
+  return isWanted && !isSource && (state.tasks[index]?.conflicts ?? 0) < MAX_CONFLICT_RETRIES;
 }
 
 /**

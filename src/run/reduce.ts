@@ -5,7 +5,7 @@ import type { Plan, TaskId } from '../plan/plan.ts';
 import type { AgentReport, PhaseDetail, PhaseResult, RunEvent, Tokens } from './events.ts';
 import { closeGate, openGate, seedOf } from './gate.ts';
 import { grownPlan, openFanOuts } from './grown.ts';
-import { asksToMerge, isMergeable, isRunAgain } from './merges.ts';
+import { asksToMerge, isMergeable, isRunAgain, MAX_CONFLICT_RETRIES } from './merges.ts';
 import { countKey, failuresOf, isResumable, keptBecause } from './outcome.ts';
 import { indexOf, indexOfTask } from './plan-index.ts';
 import { afterFailure } from './retry.ts';
@@ -52,7 +52,8 @@ function step(frozen: Plan, state: RunState, event: RunEvent): RunState {
         now: { at: 'settled', outcome: event.outcome, reason: event.reason, message: event.message },
         settledAt: event.at,
       }));
-      return isToBeMerged(plan, after.tasks[index]) ? { ...after, joining: [...after.joining, index] } : after;
+      // A conflict that its agent could not resolve stays one.
+      return isToBeMerged(plan, after.tasks[index]) && after.tasks[index]?.merge?.status !== 'conflict' ? { ...after, joining: [...after.joining, index] } : after;
     }
     case 'task-cancelling':
       return update(next, indexOfTask(plan, event.task), cancel);
@@ -125,13 +126,24 @@ function withMerges(plan: Plan, state: RunState, changes: readonly MergeChange[]
   return { ...state, tasks };
 }
 
+/** What it had done before is what it has done: the conflict is parked. */
+function giveUpResolving(task: TaskState, { delivery, start, message }: NonNullable<TaskState['resolving']>, failure: Extract<PhaseResult, { ok: false }>): TaskState {
+  return {
+    ...task, delivery, start, conflicts: MAX_CONFLICT_RETRIES, workDone: true, resumeSession: false,
+    now: { at: 'ending', outcome: 'completed', reason: null, message: null },
+    merge: { status: 'conflict', commit: null, message: `${message}; its agent did not resolve that: ${failure.message}` },
+    lastFailure: { reason: failure.reason, message: failure.message },
+  };
+}
+
 /** Its work stays on its branch until the next attempt has a worktree, and on a rescue ref from then on. */
-function runAgain(plan: Plan, state: RunState, { tasks, note }: Extract<RunEvent, { type: 'tasks-repeated' }>): RunState {
+function runAgain(plan: Plan, state: RunState, { tasks, note, resolve }: Extract<RunEvent, { type: 'tasks-repeated' }>): RunState {
   const indices = tasks.map((id) => indexOfTask(plan, id));
   const reopened = indices.reduce((before, index, i) => update(before, index, (task) => ({
     ...task,
     now: { at: 'waiting', next: 'prepare', attempt: task.attempts + 1, notBefore: 0 },
     settledAt: null, conflicts: task.conflicts + (i === 0 ? 1 : 0), counted: 0, infra: 0, workDone: false, verified: false, resumeSession: false,
+    resolving: i === 0 && resolve === true && task.delivery !== null ? { delivery: task.resolving?.delivery ?? task.delivery, start: task.resolving === null ? task.start : task.resolving.start, message: task.merge?.message ?? note } : null,
     feedback: note, merge: { status: 'unmerged', commit: null, message: null },
   })), state);
   const { merging } = reopened;
@@ -166,6 +178,7 @@ function finishPhase(plan: Plan, state: RunState, event: Finished): RunState {
   function fail(before: TaskState, finished: Finished, failure: Extract<PhaseResult, { ok: false }>): TaskState {
     if (task === undefined) return before;
     const retry = afterFailure(task, before, { ...failure, at: finished.at, attempt: finished.attempt, phase: finished.phase });
+    if (retry.now.at === 'ending' && before.resolving !== null && failure.reason !== 'tampered' && !isResumable(failure.reason) && !before.cancelling) return giveUpResolving(before, before.resolving, failure);
     return {
       ...before,
       now: retry.now,

@@ -22,6 +22,8 @@ export interface TaskState {
   readonly attempts: number;
   /** Times that it was run again because its work conflicted. */
   readonly conflicts: number;
+  /** Its attempts resolve the conflict of this earlier work with the target: `delivery`, that started at `start`. */
+  readonly resolving: { readonly delivery: Delivery; readonly start: Sha | null; /** what conflicts, in one line */ readonly message: string } | null;
   /** Attempts that counted against `retries`. */
   readonly counted: number;
   /** Infrastructure failures in a row. */
@@ -129,7 +131,7 @@ export interface RunState {
 /** A task that nothing has happened to. */
 export const FRESH: TaskState = {
   now: { at: 'waiting', next: 'prepare', attempt: 1, notBefore: 0 },
-  attempts: 0, conflicts: 0, counted: 0, infra: 0, startedAt: null, settledAt: null, start: null, worktree: null, delivery: null,
+  attempts: 0, conflicts: 0, resolving: null, counted: 0, infra: 0, startedAt: null, settledAt: null, start: null, worktree: null, delivery: null,
   report: null, outputs: {}, exit: null, log: null, workDone: false, cancelling: false, verified: false, feedback: null, resumeSession: false, notes: [], lastFailure: null, merge: null,
 };
 

@@ -244,7 +244,7 @@ export const scenarioArbitrary: fc.Arbitrary<Scenario> = fc.record({
       maxWaitMs: fc.constantFrom(0, 60_000, 1_800_000),
     }),
     fc.option(fc.record({ source: fc.nat({ max: 8 }), verify: fc.boolean(), retries: fc.nat({ max: 1 }) })),
-    fc.option(fc.record({ when: fc.constantFrom('end', 'each', 'each'), onConflict: fc.constantFrom('park', 'retry', 'retry') })),
+    fc.option(fc.record({ when: fc.constantFrom('end', 'each', 'each'), onConflict: fc.constantFrom('park', 'retry', 'retry', 'resolve') })),
   )).map(([tasks, over, fan, merge]) => planOf(tasks, { ...over, ...withFanOut(tasks, fan), ...(merge !== null ? { target: 'main', merge: { ...MERGE, ...merge } } : {}) })),
   items: fc.nat({ max: 5 }),
   seed: fc.integer(),
