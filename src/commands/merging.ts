@@ -10,11 +10,15 @@ import { carry, createCopyList } from '../effects/workspaces/carry.ts';
 import { openThrowaway } from '../effects/workspaces/private-repo.ts';
 import type { RunPaths } from '../journal/run-paths.ts';
 import { mergeMessage } from '../merging/message.ts';
+import type { LeftOut } from '../merging/pull-request-text.ts';
 import { runMerge, waitingBranch, type MergeGit } from '../merging/run-merge.ts';
+import { coAuthorOf } from '../merging/co-author.ts';
 import { createMergeCommands } from '../merging/verify.ts';
 import type { MergeSettings, Plan, TaskId } from '../plan/plan.ts';
-import type { Phases } from '../run/driver.ts';
+import type { MergeJob, Phases } from '../run/driver.ts';
+import type { Fact } from '../run/events.ts';
 import type { IsolationParts } from './isolation.ts';
+import { requestEach, requestWaiting } from './pull-requests.ts';
 import { grownPlan } from '../run/grown.ts';
 import type { RunState } from '../run/state.ts';
 
@@ -50,6 +54,9 @@ function createMerge(options: MergingOptions, view: FrozenView | null): Phases['
   return async (begun, { stop, record, arrivals }) => {
     let state = begun;
     const plan = grownPlan(options.plan, state);
+    const request = () => ({ plan: grownPlan(options.plan, state), state, repo, dir: paths.dir, stop: stop.gentle, record });
+    const how = state.merging?.settings.pullRequest;
+    if (how === 'task') return await requestAll(request(), arrivals);
     const logs = path.join(paths.dir, 'merge');
     const secluded = path.join(paths.dir, 'merge-private');
     for (const folder of [logs, secluded]) await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -64,6 +71,7 @@ function createMerge(options: MergingOptions, view: FrozenView | null): Phases['
       timeoutMs: Math.max(TIMEOUT_MS, ...plan.tasks.map(({ timeoutMs }) => timeoutMs)),
       env: agentEnvironment({ parent: process.env, pass: plan.passEnv, set: { ORCH_RUN_ID: plan.run, ORCH_RUN_DIR: paths.dir, ORCH_BASE: plan.base.sha } }),
     });
+    const leftOut: LeftOut[] = [];
     const git = mergeGit({ ...options, view }, () => state);
     const joined = { async next() {
       const arrival = await arrivals.next();
@@ -71,11 +79,31 @@ function createMerge(options: MergingOptions, view: FrozenView | null): Phases['
       return arrival;
     } };
     try {
-      return await runMerge({ plan: options.plan, state, git, commands, slots: Math.max(1, Math.min(MOST_SLOTS, plan.maxParallel)), stop: stop.gentle, record, arrivals: joined });
+      return await runMerge({
+        plan: options.plan, state, git, commands, slots: Math.max(1, Math.min(MOST_SLOTS, plan.maxParallel)), stop: stop.gentle, arrivals: joined,
+        record: async (facts) => {
+          await record(facts);
+          leftOut.push(...facts.filter((fact) => fact.type === 'task-unmerged'));
+        },
+        ...(how === undefined ? {} : { onWaiting: async (waiting) => await requestWaiting(request(), waiting, leftOut) }),
+      });
     } finally {
       await rm(secluded, { recursive: true, force: true });
     }
   };
+}
+
+/** A request for each task, also for those that join. */
+async function requestAll(parts: Parameters<typeof requestEach>[0], arrivals: MergeJob['arrivals']): Promise<Fact> {
+  const { merging } = parts.state;
+  let last = await requestEach(parts);
+  const notes = last.type === 'merge-finished' ? [...last.notes] : [];
+  for (let joined = await arrivals.next(); joined !== null && merging !== null; joined = await arrivals.next()) {
+    const state = { ...joined.state, merging: { ...merging, tasks: joined.tasks } };
+    last = await requestEach({ ...parts, plan: grownPlan(parts.plan, state), state });
+    if (last.type === 'merge-finished') notes.push(...last.notes);
+  }
+  return { type: 'merge-finished', notes: [...new Set(notes)].slice(-20) };
 }
 
 /** The folder in which a run's merges are verified. */
@@ -93,8 +121,8 @@ function mergeGit({ repo, clock, plan, view, integrity }: MergingOptions & { rea
     changedPaths: async (pairs) => await changedPaths(repo, pairs),
     async open(target, settings, { commands, onNote }) {
       const world = await openMergeWorld({
-        repo, run: plan.run, target, strategy: settings.strategy, policies: settings.conflicts, root, onNote, ...(view === null ? {} : { view }), guard: guardOf(plan, integrity), now: () => Math.floor(clock.now() / 1000),
-        message: (id) => messageOf(grownPlan(plan, now()), now(), { id, strategy: settings.strategy }),
+        repo, run: plan.run, target, keepsTarget: settings.pullRequest !== undefined, strategy: settings.strategy, policies: settings.conflicts, root, onNote, ...(view === null ? {} : { view }), guard: guardOf(plan, integrity), now: () => Math.floor(clock.now() / 1000),
+        message: (id) => messageOf(grownPlan(plan, now()), now(), { id, settings }),
         verify: async (folder, commit, signal) => await commands.verify(folder, commit, signal),
         regenerate: async (folder, command) => await commands.regenerate(folder, command),
         async setUp(folder, signal) {
@@ -135,9 +163,9 @@ function guardOf({ run, worktrees }: Plan, integrity: Integrity): MergeGuard {
   };
 }
 
-function messageOf(plan: Plan, state: RunState, { id, strategy }: { id: TaskId; strategy: MergeSettings['strategy'] }): string {
+function messageOf(plan: Plan, state: RunState, { id, settings }: { id: TaskId; settings: MergeSettings }): string {
   const index = plan.tasks.findIndex((task) => task.id === id);
   const task = plan.tasks[index];
   const prompt = task?.work.kind === 'agent' ? task.work.prompt : null;
-  return mergeMessage({ strategy, run: plan.run, task: id, name: task?.name ?? id, attempt: state.tasks[index]?.attempts ?? 1, prompt, coAuthor: null });
+  return mergeMessage({ strategy: settings.strategy, run: plan.run, task: id, name: task?.name ?? id, attempt: state.tasks[index]?.attempts ?? 1, prompt, coAuthor: coAuthorOf(plan, task, settings) });
 }

@@ -38,6 +38,7 @@ const agent = z.strictObject({
 const merge = z.strictObject({
   when: z.enum(['never', 'each', 'end']), strategy: z.enum(['merge', 'squash', 'rebase']), verify: texts, onConflict: z.enum(['park', 'fail', 'retry', 'resolve']), batch: z.union([z.literal('auto'), z.int().min(1)]),
   conflicts: z.array(z.strictObject({ paths: text, resolve: z.union([z.enum(['union', 'ours', 'theirs']), z.strictObject({ regenerate: text })]) })),
+  pullRequest: z.enum(['run', 'task']).optional(), coAuthor: z.union([z.literal(true), text]).optional(),
 });
 /** Without the keys that a later orch may add at the top. */
 const schema = z.object({

@@ -244,6 +244,7 @@ const RESOLUTIONS = ['union', 'ours', 'theirs'] as const;
 const resolution = z.union([oneOf(RESOLUTIONS), z.strictObject({ regenerate: text }, { error: expected('`union`, `ours`, `theirs` or `{ regenerate: command }`') })], {
   error: expected('`union`, `ours`, `theirs` or `{ regenerate: command }`'),
 });
+const personText = text.regex(/^[^<>\n]+ <[^<>\s]+>$/, { error: 'must be `Name <email>`' });
 const merge = z.strictObject(
   {
     into: word.describe('Branch to merge into; default the branch that `base` names.').optional(),
@@ -253,9 +254,21 @@ const merge = z.strictObject(
     'on-conflict': oneOf(['park', 'retry', 'resolve', 'fail']).describe('`park` (default): keep the branch and the conflict, go on; `retry`: run the task again from where the target is, at most twice; `resolve`: its agent resolves the conflict in a worktree, and what cannot be resolved is parked; `fail`: stop merging.').optional(),
     batch: z.union([z.literal('auto'), whole(1, 10_000)], { error: expected('`auto` or a number from 1') }).describe('Branches per verification; default auto.').optional(),
     conflicts: z.record(insideRepository, resolution, { error: expected('a map of globs to what to do') }).describe('Per path: union, ours, theirs or { regenerate: command }.').optional(),
+    via: oneOf(['pull-request']).describe('`pull-request`: the target is left alone; branches are pushed and pull requests opened with gh, or merge requests with glab.').optional(),
+    'one-per': oneOf(['run', 'task']).describe('With `via: pull-request`: one of the merged and verified result (default), or one for each task’s branch as it is.').optional(),
+    'co-author': z.union([flag, personText], { error: expected('`true`, `false` or `Name <email>`') }).describe('Names the agent as co-author of merge and squash commits; `true`, or who that is.').optional(),
   },
   { error: mapOf },
-);
+).superRefine((value, context) => {
+  if (context.issues.length > 0) return;
+  const wrong = (key: string, message: string): void => context.addIssue({ code: 'custom', path: [key], message, input: value });
+  if (value['one-per'] !== undefined && value.via === undefined) wrong('one-per', 'is for `via: pull-request`; add that, or remove it');
+  const whens: readonly unknown[] = [undefined, 'never', 'end'];
+  if (value.via !== undefined && !whens.includes(value.when)) wrong('when', 'moves the target, which `via: pull-request` leaves alone; use `end` or `never`');
+  if (value['co-author'] !== undefined && value.strategy === 'rebase') wrong('co-author', 'has no commit to stand in: a rebase keeps the agents’ own; use `squash` or `merge`');
+  const whole = ['strategy', 'verify', 'on-conflict', 'batch', 'conflicts', 'co-author'] as const;
+  if (value['one-per'] === 'task') for (const key of whole) if (value[key] !== undefined) wrong(key, 'has no use with `one-per: task`, which pushes each task’s branch as it is; use `one-per: run`, or remove it');
+});
 
 /** Keys that a manifest and a configuration file share. */
 const commonShape = {

@@ -7,11 +7,17 @@ import type { RunState } from '../run/state.ts';
 import { deliveredBranches, type DeliveredBranch } from './branches.ts';
 import type { Candidate } from './queue.ts';
 
+/** A task whose work is on the waiting branch, brought there by `commit`. */
+export interface WaitingMerge {
+  readonly task: TaskId;
+  readonly commit: Sha;
+}
+
 export interface Desk {
   /** Records what is settled by looking, and returns the rest. A task that comes a second time replaces its first branch. */
   admit(joined: { readonly tasks: readonly TaskId[]; readonly state: RunState }): Promise<readonly Candidate[]>;
   /** What is not known to be on the target, but was put beside it: before this merge, or in it (`pending`). */
-  aside(pending: ReadonlyMap<TaskId, Sha>): readonly { readonly id: TaskId; readonly commit: Sha }[];
+  aside(pending: ReadonlyMap<TaskId, Sha>): readonly WaitingMerge[];
 }
 
 export interface DeskOptions {
@@ -46,7 +52,7 @@ export function createDesk({ plan: frozen, record, git }: DeskOptions, { onTarge
     },
     aside: (pending) => [...open.values()].flatMap((branch) => {
       const commit = pending.get(branch.id) ?? (isWaiting(branch) ? (branch.landed ?? branch.tip) : undefined);
-      return commit === undefined ? [] : [{ id: branch.id, commit }];
+      return commit === undefined ? [] : [{ task: branch.id, commit }];
     }),
   };
 }

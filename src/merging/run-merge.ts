@@ -7,7 +7,7 @@ import { grownPlan } from '../run/grown.ts';
 import type { Fact } from '../run/events.ts';
 import type { RunState } from '../run/state.ts';
 import { deliveredBranches } from './branches.ts';
-import { createDesk, type Desk } from './desk.ts';
+import { createDesk, type Desk, type WaitingMerge } from './desk.ts';
 import { Merger, type MergeWorld } from './merger.ts';
 import { watchQueue, type Watch } from './outcomes.ts';
 import { initialQueue, type Candidate, type MergeFact } from './queue.ts';
@@ -41,6 +41,8 @@ export interface RunMergeOptions {
   readonly record: (facts: readonly Fact[]) => Promise<void>;
   /** Tasks that join, with the run as it is then; null = none any more. */
   readonly arrivals: { next(): Promise<{ readonly tasks: readonly TaskId[]; readonly state: RunState } | null> };
+  /** Takes what waits beside the target, to record what becomes of it; returns notes. Absent: recorded as unmerged, with what to type. */
+  readonly onWaiting?: (waiting: readonly WaitingMerge[]) => Promise<readonly string[]>;
 }
 
 /** The branch on which results wait for a target that cannot be touched. */
@@ -68,11 +70,15 @@ export async function runMerge(options: RunMergeOptions): Promise<Fact> {
     const watch = watchQueue({ run: plan.run, target, whyRefused: (commit) => options.commands.whyRefused(commit), isOnTarget: () => world.lastLanding()?.kind === 'landed' });
     await mergeQueue({ world, watch, desk, first: await desk.admit({ tasks: merging.tasks, state }), options, settings });
     const now = (await onTarget()) ?? new Set<Sha>();
-    const because = asideText(world.lastLanding(), waitingBranch(plan.run));
-    await record(desk.aside(watch.pending).map(({ id, commit }): Fact =>
-      (now.has(commit) ? { type: 'task-merged', task: id, commit } : { type: 'task-unmerged', task: id, merge: 'unmerged', message: because })));
+    const placed = desk.aside(watch.pending);
+    await record(placed.filter(({ commit }) => now.has(commit)).map(({ task, commit }): Fact => ({ type: 'task-merged', task, commit })));
+    const waits = placed.filter(({ commit }) => !now.has(commit));
+    if (options.onWaiting === undefined) {
+      const because = asideText(world.lastLanding(), waitingBranch(plan.run));
+      await record(waits.map(({ task }): Fact => ({ type: 'task-unmerged', task, merge: 'unmerged', message: because })));
+    } else if (waits.length > 0) notes.push(...(await options.onWaiting(waits)));
     crashPoint('merge-told');
-    return { type: 'merge-finished', notes: [...new Set([...watch.notes, ...notes])].slice(-20) };
+    return { type: 'merge-finished', notes: [...new Set([...watch.notes, ...options.commands.notes(), ...notes])].slice(-20) };
   } finally {
     await world.close();
   }

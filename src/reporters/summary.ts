@@ -7,6 +7,7 @@ import { safeText } from '../lib/terminal.ts';
 import { formatDuration, isoTime } from '../lib/time.ts';
 import type { Plan, PlannedTask } from '../plan/plan.ts';
 import { grownPlan } from '../run/grown.ts';
+import { isRequested } from '../run/merges.ts';
 import type { Instant, TaskOutcome } from '../run/events.ts';
 import type { RunState, TaskState } from '../run/state.ts';
 import { isStopped } from './status.ts';
@@ -38,7 +39,7 @@ export function summaryLines(frozen: Plan, state: RunState, options: SummaryOpti
     return task === undefined ? [] : [{ planned, task, outcome: task.now.at === 'settled' ? task.now.outcome : null }];
   });
   const delivered = entries.filter(({ outcome, task }) => outcome === 'completed' && task.delivery !== null && task.delivery.commits > 0);
-  const unmerged = delivered.filter(({ task }) => task.merge !== null && task.merge.status !== 'merged');
+  const unmerged = delivered.filter(({ task }) => task.merge !== null && task.merge.status !== 'merged' && !isRequested(task));
   const missing = entries.filter(({ outcome }) => outcome !== 'completed').sort((a, b) => rank(a) - rank(b));
   const isUntouched = ({ outcome, task }: Entry): boolean => task.startedAt === null && (outcome === null || outcome === 'cancelled');
   const untouched = missing.filter(isUntouched);
@@ -78,7 +79,8 @@ function deliveredLine({ planned, task }: Entry, palette: Palette): string {
   const delivery = task.delivery;
   const work = delivery === null ? '' : `${plural(delivery.commits, 'commit')}  ${deliveryText(delivery)}`;
   const verified = planned.verify.length === 0 ? '' : task.verified ? '  verified' : '  not verified';
-  const merged = task.merge?.status === 'merged' ? '  merged' : '';
+  const request = task.pullRequest?.request ?? null;
+  const merged = task.merge?.status === 'merged' ? '  merged' : request === null ? '' : `  ${safeText(request.url)}${request.state === 'open' ? '' : ` (${request.state})`}`;
   return `  ${fitLine([outcomeSign('completed', palette)], 1)} ${planned.id}  ${safeText(planned.branch)}  ${work}${verified}${merged}`;
 }
 
@@ -137,7 +139,7 @@ function nextLines(plan: Plan, state: RunState, ends: Ends): string[] {
 
 function mergeHint(plan: Plan, state: RunState, { delivered, palette }: Ends): string {
   const isAsked = delivered.some(({ task }) => task.merge !== null) || (plan.merge !== undefined && plan.merge.when !== 'never');
-  return isAsked || plan.target === null || !isOver(state) ? '' : `, ${palette.cyan(`orch merge ${plan.run}`)} brings it into ${safeText(plan.target)}`;
+  return isAsked || plan.target === null || !isOver(state) ? '' : `, ${palette.cyan(`orch merge ${plan.run}`)} ${plan.merge?.pullRequest === undefined ? 'brings it into' : 'opens a pull request for'} ${safeText(plan.target)}`;
 }
 
 function isAllMerged(delivered: readonly Entry[]): boolean {
@@ -164,10 +166,14 @@ function totalLine(plan: Plan, state: RunState, { palette, now, since }: Summary
   ];
   const merges = state.tasks.filter(({ merge }) => merge !== null);
   const merged = merges.filter(({ merge }) => merge?.status === 'merged').length;
-  const mergeParts = [...(merged > 0 ? [palette.green(`${merged} merged`)] : []), ...(merges.length > merged ? [palette.red(`${merges.length - merged} not merged`)] : [])];
+  const requested = merges.filter((task) => task.merge?.status !== 'merged' && isRequested(task)).length;
+  const mergeParts = [
+    ...(merged > 0 ? [palette.green(`${merged} merged`)] : []), ...(requested > 0 ? [palette.green(`${requested} in pull requests`)] : []),
+    ...(merges.length > merged + requested ? [palette.red(`${merges.length - merged - requested} not merged`)] : []),
+  ];
   const parts = words.filter(([count]) => count > 0).map(([count, word, style]) => style(`${count} ${word}`));
   const cost = state.costUsd > 0 ? `, ${formatUsd(state.costUsd)}` : '';
   const took = formatDuration(Math.max(0, (state.finishedAt ?? now) - since));
-  const sign = counts.completed === plan.tasks.length && merges.length === merged ? palette.green('✓') : palette.red('✖');
+  const sign = counts.completed === plan.tasks.length && merges.length === merged + requested ? palette.green('✓') : palette.red('✖');
   return `${sign} ${palette.bold(plan.run)}: ${[plural(plan.tasks.length, 'task'), ...parts, ...mergeParts].join(', ')} in ${took}${cost}`;
 }

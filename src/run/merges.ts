@@ -22,11 +22,18 @@ export function asksToMerge({ merge }: Plan): boolean {
   return merge?.when === 'end' || merge?.when === 'each';
 }
 
+/** Whether its work is on the remote with a pull request that nobody has turned down. */
+export function isRequested(task: TaskState | undefined): boolean {
+  const request = task?.pullRequest?.request ?? null;
+  return request !== null && request.state !== 'closed' && task?.merge?.message === null;
+}
+
 /** Of these, the ones that somebody has asked to merge: the plan, or `orch merge`. */
 export function outstandingMerges(plan: Plan, state: RunState): readonly TaskId[] {
   const isAsked = asksToMerge(plan);
   const asked = new Set(isAsked ? [] : plan.tasks.flatMap(({ id }, index) => (state.tasks[index]?.merge === null ? [] : [id])));
-  return unmergedTasks(plan, state).filter((id) => isAsked || asked.has(id));
+  const requested = new Set(plan.tasks.flatMap(({ id }, index) => (isRequested(state.tasks[index]) ? [id] : [])));
+  return unmergedTasks(plan, state).filter((id) => (isAsked || asked.has(id)) && !requested.has(id));
 }
 
 /** The tasks whose work a task's own contains, each directly or through tasks that delivered nothing. */
@@ -70,7 +77,7 @@ export function runAgainWith(plan: Plan, state: RunState, index: number): readon
   const inMerge = new Set(state.merging?.tasks ?? []);
   const isBusy = (i: number): boolean => {
     const task = state.tasks[i];
-    const isUnjudged = inMerge.has(plan.tasks[i]?.id ?? '') && task?.merge?.status === 'unmerged' && task.merge.message === null;
+    const isUnjudged = inMerge.has(plan.tasks[i]?.id ?? '') && task?.merge?.status === 'unmerged' && task.merge.message === null && !isRequested(task);
     return isAtWork(task) || isUnjudged || state.unreleased.includes(i);
   };
   return all.some(isBusy) ? null : all;

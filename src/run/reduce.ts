@@ -5,7 +5,7 @@ import type { Plan, TaskId } from '../plan/plan.ts';
 import type { AgentReport, PhaseDetail, PhaseResult, RunEvent, Tokens } from './events.ts';
 import { closeGate, openGate, seedOf } from './gate.ts';
 import { grownPlan, openFanOuts } from './grown.ts';
-import { asksToMerge, isMergeable, isRunAgain, MAX_CONFLICT_RETRIES } from './merges.ts';
+import { asksToMerge, isMergeable, isRequested, isRunAgain, MAX_CONFLICT_RETRIES } from './merges.ts';
 import { countKey, failuresOf, isResumable, keptBecause } from './outcome.ts';
 import { indexOf, indexOfTask } from './plan-index.ts';
 import { afterFailure } from './retry.ts';
@@ -95,6 +95,9 @@ function step(frozen: Plan, state: RunState, event: RunEvent): RunState {
       const after = withMerges(plan, next, [{ task: event.task, merge: (before) => ({ status: event.merge, commit: before?.commit ?? null, message: event.message }) }]);
       return event.merge === 'conflict' && isRunAgain(plan, next, index) ? { ...after, conflicted: [...after.conflicted, index] } : after;
     }
+    case 'pull-request-pushing':
+    case 'pull-request-seen':
+      return withPullRequest(plan, next, event);
     case 'merge-finished':
       return { ...next, merging: null, mergeNotes: event.notes };
     case 'run-cancelling':
@@ -154,6 +157,23 @@ function runAgain(plan: Plan, state: RunState, { tasks, note, resolve }: Extract
     joining: reopened.joining.filter((index) => !indices.includes(index)),
     conflicted: reopened.conflicted.filter((index) => !indices.includes(index)),
   };
+}
+
+/** What was pushed before is remembered: only that may be replaced on the remote. */
+function withPullRequest(plan: Plan, state: RunState, event: Extract<RunEvent, { type: 'pull-request-pushing' | 'pull-request-seen' }>): RunState {
+  const tasks = [...state.tasks];
+  for (const index of event.tasks.map((task) => indexOfTask(plan, task))) {
+    const before = tasks[index];
+    if (before === undefined) continue;
+    const known = before.pullRequest?.branch === event.branch ? before.pullRequest : { branch: event.branch, heads: [], request: null };
+    const isSeen = event.type === 'pull-request-seen';
+    tasks[index] = {
+      ...before,
+      pullRequest: isSeen ? { ...known, request: event.request } : { ...known, heads: [...known.heads.filter((head) => head !== event.head), event.head] },
+      ...(isSeen && before.merge !== null ? { merge: { ...before.merge, message: null } } : {}),
+    };
+  }
+  return { ...state, tasks };
 }
 
 function finishPhase(plan: Plan, state: RunState, event: Finished): RunState {
@@ -270,7 +290,7 @@ function resumeMerge(plan: Plan, state: RunState): Pick<RunState, 'merging' | 'm
   const joining = plan.tasks.flatMap(({ id }, index) => {
     const task = state.tasks[index];
     // What nobody but `orch merge` asked for, it is asked for again, unless it was just run again for it.
-    const isWanted = asksToMerge(plan) || (task?.merge?.status === 'unmerged' && task.merge.message === null);
+    const isWanted = asksToMerge(plan) || (task?.merge?.status === 'unmerged' && task.merge.message === null && !isRequested(task));
     return isWanted && isToBeMerged(plan, task) && !inMerge.has(id) ? [index] : [];
   });
   const isUnderWay = merging !== null || state.joining.length > 0 || state.tasks.some(({ now, merge }) => now.at !== 'settled' && merge !== null);

@@ -19,6 +19,8 @@ export interface MergeWorldOptions {
   readonly run: RunId;
   /** Branch to land on, without `refs/heads/`. */
   readonly target: string;
+  /** The target is left alone: results are put on the branch where they wait. */
+  readonly keepsTarget?: boolean;
   readonly strategy: MergeStrategy;
   readonly policies: readonly ConflictPolicy[];
   /** Folder for verification worktrees; it may exist. */
@@ -80,8 +82,9 @@ export function poolIn(root: string): string {
 export async function openMergeWorld(options: MergeWorldOptions): Promise<GitMergeWorld> {
   const { repo, run } = options;
   const pool = openWorktreePool(repo, poolIn(options.root));
-  const lander = createLander(repo, { run, target: options.target });
+  const lander = createLander(repo, { run, target: options.target, keepsTarget: options.keepsTarget === true });
   const guard = options.guard ?? UNGUARDED;
+  const guarded: typeof pool.use = async (commit, work) => await guard.stand(async () => await pool.use(commit, work));
   const ready = new WeakSet<MergeWorktree>();
   const outfit = async (worktree: MergeWorktree, signal: AbortSignal): Promise<boolean> => {
     worktree.ignore((await options.carry?.(worktree.path)) ?? []);
@@ -90,11 +93,10 @@ export async function openMergeWorld(options: MergeWorldOptions): Promise<GitMer
     if (isReady) ready.add(worktree);
     return isReady;
   };
-  const regenerate: Regenerate = async (commit, command, paths) => guarded(commit, async (worktree) => {
+  const regenerate: Regenerate = async (commit, command, paths) => await guarded(commit, async (worktree) => {
     const isReady = await outfit(worktree, new AbortController().signal);
     return isReady && (await options.regenerate?.(worktree.path, command)) === true ? worktree.read(paths) : null;
   });
-  const guarded: typeof pool.use = async (commit, work) => await guard.stand(async () => await pool.use(commit, work));
   const { strategy, policies, now, view } = options;
   const assembler = await openAssembler({ repo, run, strategy, policies, now, ...(view === undefined ? {} : { view }), ...(options.regenerate === undefined ? {} : { regenerate }) });
   const steps = new Map<Sha, AuditStep & { readonly below: Sha }>();
@@ -142,7 +144,7 @@ export async function openMergeWorld(options: MergeWorldOptions): Promise<GitMer
       last = await guard.stand(async () => await lander.land(from, to));
       if (last.kind === 'landed') guard.moved(ref, to);
       if (last.kind === 'failed') throw new Error(last.message);
-      if (last.kind === 'aside') options.onNote(`merged on ${last.branch}, because ${last.because}. To bring it in: ${last.command}`);
+      if (last.kind === 'aside' && options.keepsTarget !== true) options.onNote(`merged on ${last.branch}, because ${last.because}. To bring it in: ${last.command}`);
       return last.kind === 'moved' ? { kind: 'target-moved', to: last.to } : { kind: 'landed' };
     },
     tip: () => lander.tip(),
