@@ -16,6 +16,8 @@ export interface DriveOrder {
   readonly force: boolean;
   /** null = not said. */
   readonly tasks: readonly TaskId[] | null;
+  /** Of the agents' programs, where they were asked. */
+  readonly versions: Readonly<Record<string, string>>;
   /** Reporters that write to files, as `--reporter` says them. */
   readonly reporters: readonly string[];
 }

@@ -20,7 +20,7 @@ export async function resumeAndReport(options: ResumeOptions, args: ReportingFla
   if (args.detach === true) requireDetachable(args);
   if (args.detach === true || hasFront(wanted)) {
     const { repo: { commonDir }, run, failed, force, tasks = null } = options;
-    return await (args.detach === true ? runDetached : runInFront)({ commonDir, order: { run, failed, force, tasks }, wanted, color: args.color });
+    return await (args.detach === true ? runDetached : runInFront)({ commonDir, order: { run, failed, force, tasks, versions: {} }, wanted, color: args.color });
   }
   const end = await drive((hooks) => resumeRun({ ...options, ...hooks }),
     (plan) => createReporting(wanted, plan, args.color));

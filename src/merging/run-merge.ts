@@ -109,6 +109,9 @@ async function bringIn(world: RunMergeWorld, waitingCommits: () => Promise<Reado
   return (await onTarget())?.has(tip) === true ? none : waiting;
 }
 
+/** Branches of a batch when nothing is verified: there is no failure that a smaller one could find. */
+const ALL_AT_ONCE = 10_000;
+
 interface QueueRun {
   readonly world: RunMergeWorld;
   readonly watch: Watch;
@@ -122,7 +125,7 @@ async function mergeQueue({ world, watch, desk, first, options, settings }: Queu
   const { slots, stop, record, arrivals } = options;
   const merger = new Merger({
     world: settings.verify.length > 0 ? steps(world) : { ...steps(world), verify: async () => await Promise.resolve('pass' as const) },
-    state: initialQueue({ slots, batch: settings.batch }),
+    state: initialQueue({ slots, batch: settings.verify.length === 0 && settings.batch === 'auto' ? ALL_AT_ONCE : settings.batch }),
     record: async (fact: MergeFact) => {
       const facts = watch.factsOf(fact, merger.state);
       if (facts.length > 0) await record(facts);

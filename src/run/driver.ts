@@ -96,7 +96,7 @@ export class Driver {
     this.#slots = new Slots(options.plan.maxParallel);
     this.#inbox.push(...[...(options.found ?? []), options.first, ...(options.alongside ?? [])].map((fact) => ({ fact })));
     // Every running phase listens; a thousand of them are no leak.
-    setMaxListeners(0, this.#force.signal);
+    setMaxListeners(0, this.#gentle.signal, this.#force.signal);
     this.done = this.#run();
   }
 
@@ -219,6 +219,7 @@ export class Driver {
     const { phases } = this.#options;
     const plan = grownPlan(this.#options.plan, this.#state);
     const own = new AbortController();
+    setMaxListeners(0, own.signal);
     if (this.#gentle.signal.aborted) own.abort(this.#gentle.signal.reason);
     this.#stops.set(action.task, own);
     const stop: Stop = { gentle: own.signal, force: this.#force.signal };

@@ -9,9 +9,7 @@ type Reply =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'error'; readonly code: number; readonly status: string; readonly message: string; readonly details?: readonly JsonObject[] }
   /** The connection breaks in the middle of an answer. */
-  | { readonly kind: 'cut' }
-  /** The answer begins and never ends. */
-  | { readonly kind: 'hang' };
+  | { readonly kind: 'cut' };
 
 interface Turn {
   /** Tool results since the last prompt. */
@@ -31,6 +29,7 @@ const quota = (id: string): JsonObject => ({ '@type': `${DETAIL}QuotaFailure`, v
 const EXHAUSTED = 'You exceeded your current quota, please check your plan and billing details.';
 const write: Reply = tool('write_file', { file_path: 'hello.txt', content: 'hello from the fake model\n' });
 
+// Those that no test runs are what recordings were made of.
 const SCENARIOS = {
   write: ({ results }: Turn) => (results === 0 ? write : done),
   /** Wants a shell, and is content with the refusal. */
@@ -48,12 +47,11 @@ const SCENARIOS = {
   '429': () => error(429, 'RESOURCE_EXHAUSTED', 'Resource has been exhausted (e.g. check quota).'),
   '429-wait': () => error(429, 'RESOURCE_EXHAUSTED', EXHAUSTED, quota('GenerateRequestsPerMinutePerProjectPerModel'), retryIn(3600)),
   /** The first request fails, and the next ones do not. */
-  '429-once': ({ before, results }: Turn) => (before === 0 ? error(429, 'RESOURCE_EXHAUSTED', EXHAUSTED, quota('GenerateRequestsPerMinutePerProjectPerModel'), retryIn(3600)) : results === 0 ? write : done),
+  '429-once': ({ before, results }: Turn) => (before === 0 ? error(429, 'RESOURCE_EXHAUSTED', EXHAUSTED, quota('GenerateRequestsPerMinutePerProjectPerModel'), retryIn(1)) : results === 0 ? write : done),
   'usage-limit': () => error(429, 'RESOURCE_EXHAUSTED', EXHAUSTED, quota('GenerateRequestsPerDayPerProjectPerModel')),
   '500': () => error(500, 'INTERNAL', 'An internal error has occurred.'),
   '503': () => error(503, 'UNAVAILABLE', 'The model is overloaded. Please try again later.'),
   cut: (): Reply => ({ kind: 'cut' }),
-  hang: (): Reply => ({ kind: 'hang' }),
 } as const satisfies Record<string, (turn: Turn) => Reply>;
 export type GeminiScenario = keyof typeof SCENARIOS;
 
@@ -79,13 +77,11 @@ function turnOf(body: JsonObject): Omit<Turn, 'before'> {
     if (textAt(content, 'role') !== 'user') continue;
     const parts = objectsAt(content, 'parts');
     const found = parts.filter((part) => part['functionResponse'] !== undefined).length;
-    // The client tells of its surroundings in a message of its own.
-    const isPrompt = parts.some((part) => !(textAt(part, 'text') ?? '').includes('<session_context>'));
-    if (found > 0) results += found;
-    else if (isPrompt) {
-      prompts += 1;
-      results = 0;
-    }
+    results += found;
+    // The client tells of its surroundings in a text of its own, and joins prompts that had no answer.
+    const said = parts.filter((part) => !(textAt(part, 'text') ?? '<session_context>').includes('<session_context>')).length;
+    if (said > 0) results = 0;
+    prompts += said;
   }
   return { results, prompts };
 }
@@ -98,7 +94,6 @@ function answer(response: ServerResponse, reply: Reply, model: string): void {
   const send = sendEvents(response);
   const usageMetadata = { promptTokenCount: 1500, candidatesTokenCount: 40, cachedContentTokenCount: 300, totalTokenCount: 1540 };
   const say = (part: JsonObject, finishReason?: string): void => send({ candidates: [{ content: { role: 'model', parts: [part] }, index: 0, ...(finishReason === undefined ? {} : { finishReason }) }], usageMetadata, modelVersion: model });
-  if (reply.kind === 'hang') return say({ text: 'Well' });
   if (reply.kind === 'cut') {
     say({ text: 'I was about to say' });
     setImmediate(() => response.destroy());

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { crashPoint } from '../../lib/crash-point.ts';
 import type { GitMounts, Mount, Repository } from '../effects.ts';
 import { gitEnvironment } from '../git/environment.ts';
+import { configText } from '../git/frozen.ts';
 import { quoted } from '../git/merge-quarantine.ts';
 import { requireGit } from '../git/plumbing.ts';
 import { textOf } from '../small-file.ts';
@@ -36,8 +37,10 @@ export function privateAt(folder: string): PrivateRepository {
   return { folder, git: path.join(folder, 'git'), before: path.join(folder, 'before') };
 }
 
-// Names that no part of a repository has.
+// A name that no part of a repository has.
 const BORROWED = 'borrowed';
+/** Where git keeps the repositories of a worktree's submodules, in its administrative folder. */
+export const MODULES = 'modules';
 
 /** Makes one, whole or not at all, unless there is one already; returns how a sandbox has it. */
 export async function openPrivate(at: PrivateRepository, request: PrivateRequest): Promise<GitMounts> {
@@ -50,8 +53,8 @@ export async function openPrivate(at: PrivateRepository, request: PrivateRequest
       { kind: 'write', path: at.git, at: commonDir },
       { kind: 'read', path: own('objects'), at: own(BORROWED) },
       ...visible.map((folder): Mount => ({ kind: 'read', path: folder })),
-      // Where git keeps the repositories of submodules: what was fetched once is not fetched again.
-      ...[path.join(admin, 'modules')].filter(existsSync).map((folder): Mount => ({ kind: 'write', path: folder })),
+      // What was fetched once is not fetched again.
+      ...[path.join(admin, MODULES)].filter(existsSync).map((folder): Mount => ({ kind: 'write', path: folder })),
     ],
     after: [{ kind: 'read', path: path.join(worktree, '.git') }],
   };
@@ -77,16 +80,22 @@ export function openUp(folder: string): void {
 
 /** Throws it away; nothing of it is half there at any time. */
 export function discardPrivate({ folder }: PrivateRepository): void {
-  rmSync(`${folder}.old`, { recursive: true, force: true });
+  removeAll(`${folder}.old`);
   if (!existsSync(folder)) return;
   renameSync(folder, `${folder}.old`);
   crashPoint('private-discarded');
-  rmSync(`${folder}.old`, { recursive: true, force: true });
+  removeAll(`${folder}.old`);
+}
+
+function removeAll(folder: string): void {
+  if (!existsSync(folder)) return;
+  openUp(folder);
+  rmSync(folder, { recursive: true });
 }
 
 async function make(at: PrivateRepository, request: PrivateRequest): Promise<void> {
   const { repo, admin } = request;
-  const refs = await refsFor(request);
+  const [refs, config] = await Promise.all([refsFor(request), configFor(request)]);
   const made = privateAt(`${at.folder}.new`);
   rmSync(made.folder, { recursive: true, force: true });
   const inside = (name: string): string => path.join(made.git, name);
@@ -95,9 +104,9 @@ async function make(at: PrivateRepository, request: PrivateRequest): Promise<voi
   for (const file of [inside('packed-refs'), path.join(made.before, 'packed-refs')]) writeFileSync(file, refs);
   const borrowed = [path.join(repo.commonDir, BORROWED), ...lendersOf(path.join(repo.commonDir, 'objects'))];
   writeFileSync(inside('objects/info/alternates'), borrowed.map((folder) => `${quoted(folder)}\n`).join(''));
-  for (const name of ['HEAD', 'config', 'shallow', 'info/exclude', 'info/attributes']) copyIfThere(path.join(repo.commonDir, name), inside(name));
-  if (existsSync(path.join(repo.commonDir, 'reftable'))) await forgetReftable(inside('config'), request);
-  await copyAdmin(admin, inside(path.join('worktrees', path.basename(admin))), new Set(['locked', 'modules']));
+  writeFileSync(inside('config'), config);
+  for (const name of ['HEAD', 'shallow', 'info/exclude', 'info/attributes']) copyIfThere(path.join(repo.commonDir, name), inside(name));
+  await copyAdmin(admin, inside(path.join('worktrees', path.basename(admin))), new Set(['locked', MODULES]));
   renameSync(made.folder, at.folder);
   crashPoint('private-made');
 }
@@ -111,8 +120,21 @@ async function refsFor({ repo, branch, env }: PrivateRequest): Promise<string> {
   return `# pack-refs with: sorted\n${shown.map((line) => `${line}\n`).join('')}`;
 }
 
-async function forgetReftable(config: string, { repo, env }: PrivateRequest): Promise<void> {
-  await requireGit(['config', '--file', config, '--unset-all', 'extensions.refstorage'], { cwd: repo.commonDir, env: { ...gitEnvironment(), ...env } });
+/** What ties a configuration to a place, or to how references are kept. */
+const TIES = /^(core\.(worktree|bare|sparsecheckout|sparsecheckoutcone|fsmonitor)|extensions\.(worktreeconfig|refstorage)|include\.|includeif\.)/i;
+/** What grants access: a sandbox has the one credential that was named. */
+const SECRETS = /^(credential\.|http\.(.+\.)?(extraheader|cookiefile|sslkey|sslcert|proxy)|url\.|sendemail\.)/i;
+/** What makes commits the user's, and files the same, wherever it is set. */
+const PERSONAL = /^(user\.(name|email)|core\.(autocrlf|eol|safecrlf))$/i;
+
+/** The repository's own settings without secrets, and of the user's others who they are. */
+async function configFor({ repo, env }: PrivateRequest): Promise<string> {
+  const listed = await requireGit(['config', '--list', '-z', '--show-scope', '--includes'], { cwd: repo.topLevel ?? repo.commonDir, env: { ...gitEnvironment(), ...env } });
+  return configText(listed.toString('utf8').replaceAll(/:\/\/[^/@\s\0]*@/g, '://'), isForSandbox);
+}
+
+function isForSandbox(scope: string, key: string): boolean {
+  return scope === 'local' || scope === 'worktree' ? !TIES.test(key) && !SECRETS.test(key) : PERSONAL.test(key);
 }
 
 /** Folders of objects that a folder of objects borrows from, and those that they borrow from. */
