@@ -60,6 +60,7 @@ export function resolveSettings(config: Config, manifest: Manifest | null): Reso
       rootPlace: (worktrees.root === undefined ? NOWHERE : (file?.source ?? NOWHERE)).at(['worktrees', 'root']),
       copy: worktrees.copy ?? [],
       link: worktrees.link ?? [],
+      setup: setupOf(manifest, config),
       keep: worktrees.keep ?? 'failed',
     },
     passEnv: values.env?.pass ?? [],
@@ -75,6 +76,12 @@ function mergeOf(manifest: Manifest | null, { file }: Config): Settings['merge']
   const said = manifest?.head.merge ?? file?.values.merge;
   const source = manifest?.head.merge === undefined ? file?.source : manifest.source;
   return said === undefined || source === undefined ? null : { ...mergeSettings(said), when: said.when ?? 'never', into: said.into ?? null, place: source.at(['merge']) };
+}
+
+/** What prepares a worktree that is no task's. */
+function setupOf(manifest: Manifest | null, { file }: Config): readonly string[] {
+  const said = manifest?.head.defaults?.setup ?? file?.values.defaults?.setup ?? file?.values.worktrees?.setup ?? [];
+  return said.some((command) => command.includes('${{')) ? [] : said;
 }
 
 /** What `merge` says, with the defaults of what it does not say. */
