@@ -1,7 +1,7 @@
 // What orch needs to know of an agent program: how to start it, how to read its stream, what its end means. Pure; one
 // file per client. A new adapter is one file here, one line in adapters.ts and one folder of recordings.
 import type { AgentSpec, Work } from '../plan/plan.ts';
-import type { AgentReport, Exit, FailureReason, Instant, RetryClass } from '../run/events.ts';
+import type { AgentReport, Exit, FailureReason, Instant, ProviderSignal, RetryClass } from '../run/events.ts';
 
 export type AgentWork = Extract<Work, { kind: 'agent' }>;
 
@@ -57,6 +57,8 @@ export type Verdict =
 export interface StreamReader {
   /** Called for each line of standard output and standard error. Tolerates anything. */
   line(text: string, stream: 'stdout' | 'stderr'): Progress;
+  /** What the provider has said of itself in the lines so far, once; null = nothing new. Absent = the client does not tell. */
+  signal?(): ProviderSignal | null;
   /** Once, at the end. */
   verdict(end: { readonly exit: Exit; readonly stderrTail: string; readonly stdoutTail: string; readonly now: Instant }): Verdict;
 }

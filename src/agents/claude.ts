@@ -36,6 +36,7 @@ export const claude: Adapter = {
     const stream = new StreamJson();
     return {
       line: (text, from) => (from === 'stdout' ? stream.line(text) : text.trim() === '' ? null : text),
+      signal: () => stream.takeSignal(),
       verdict: (end) => streamVerdict(stream, end),
     };
   },

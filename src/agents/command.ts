@@ -18,6 +18,7 @@ export const command: Adapter = {
     const stream = spec.output === 'claude-stream-json' ? new StreamJson() : null;
     return {
       line: (text, from) => (stream !== null && from === 'stdout' ? stream.line(text) : text.trim() === '' ? null : text),
+      signal: () => stream?.takeSignal() ?? null,
       verdict: (end) => (stream === null ? textVerdict(end) : streamVerdict(stream, end)),
     };
   },

@@ -1,6 +1,6 @@
 // Reads the stream that `claude --output-format stream-json` writes (one JSON object per line) into what a verdict needs.
 // Tolerates unknown events, broken lines and several results: the last one counts. Judges nothing.
-import type { Tokens } from '../run/events.ts';
+import type { ProviderSignal, Tokens } from '../run/events.ts';
 import { isObject, numberAt, objectAt, objectsAt, parseObject, textAt, type JsonObject } from '../lib/json.ts';
 import { cutBytes } from '../lib/cut.ts';
 import { describeEvent, describeTool } from './progress.ts';
@@ -37,6 +37,9 @@ export class StreamJson {
   limit: LimitEvent | null = null;
   /** The last request that the client had to repeat, if nothing came after it. */
   retrying: { readonly status: number | null; readonly kind: string } | null = null;
+  #signal: ProviderSignal | null = null;
+  /** The last request of this attempt had an answer. */
+  #isAnswered = false;
   #cwd: string | null = null;
   #apiError: readonly string[] = [];
   readonly #denials = new Map<string, string>();
@@ -58,6 +61,13 @@ export class StreamJson {
     return [...this.#denials.values()];
   }
 
+  /** What the provider has said of itself since this was last asked. */
+  takeSignal(): ProviderSignal | null {
+    const signal = this.#signal;
+    this.#signal = null;
+    return signal;
+  }
+
   /** Takes a line; returns what it says to a person, or null. */
   line(text: string): string | null {
     const event = parseObject(text);
@@ -77,7 +87,11 @@ export class StreamJson {
       this.model = textAt(event, 'model') ?? this.model;
       this.#cwd = textAt(event, 'cwd') ?? this.#cwd;
     } else if (subtype === 'api_retry') {
-      this.retrying = { status: numberAt(event, 'error_status'), kind: textAt(event, 'error') ?? 'unknown' };
+      const { status, kind } = (this.retrying = { status: numberAt(event, 'error_status'), kind: textAt(event, 'error') ?? 'unknown' });
+      this.#isAnswered = false;
+      // A server that fails, or a network that is down, does not ask for fewer requests.
+      const isRefusal = status === 429 || status === 529 || status === 503 || kind === 'rate_limit' || kind === 'overloaded';
+      if (isRefusal) this.#signal = { kind: 'refused', message: `${kind}${status === null ? '' : ` (${status})`}`, delayMs: numberAt(event, 'retry_delay_ms') };
     } else if (subtype === 'permission_denied') {
       const id = textAt(event, 'tool_use_id') ?? `${this.#denials.size}`;
       this.#denials.set(id, textAt(event, 'tool_name') ?? 'a tool');
@@ -87,7 +101,10 @@ export class StreamJson {
   #assistant(event: JsonObject): void {
     const kind = textAt(event, 'error');
     this.#apiError = kind === null ? [] : [kind];
-    if (kind === null) this.retrying = null;
+    if (kind !== null) return;
+    this.retrying = null;
+    if (!this.#isAnswered) this.#signal = { kind: 'answered' };
+    this.#isAnswered = true;
   }
 
   #rateLimit(info: JsonObject): void {
@@ -97,6 +114,7 @@ export class StreamJson {
     }
     const seconds = numberAt(info, 'resetsAt');
     this.limit = { resetsAt: seconds === null ? null : seconds * 1000, kind: textAt(info, 'rateLimitType') ?? 'usage' };
+    this.#signal = { kind: 'used-up', message: `usage limit (${this.limit.kind})`, resetsAt: this.limit.resetsAt };
   }
 
   #finish(event: JsonObject): void {

@@ -129,10 +129,10 @@ async function session(begun: Begun): Promise<SessionEnd> {
   for (const { file, bytes } of journal.repaired) begun.onNotice?.(`note: ${file}: ${bytes} bytes of an event that was never finished were cut off`);
   const listener = begun.listener(plan);
   const workspaces = await createWorkspaces({ repo, root: plan.worktrees.root, owner: { run: plan.run, dir: paths.dir } });
-  const context = phaseContext({ repo, plan, paths, clock, processes, workspaces, listener, isolation });
+  const context = phaseContext({ repo, plan, paths, clock, processes, workspaces, listener, isolation, onSignal: (signal) => driver.signal(signal) });
   const found = await reconcile(context, state);
   crashPoint('reconciled');
-  const driver = new Driver({
+  const driver: Driver = new Driver({
     plan, state, found, first, journal, clock, onEvent: (event, after) => listener.onEvent(event, after), phases: { ...createPhases(context), merge: createMerge({ plan, repo, paths, clock, processes, isolation }) },
   });
   begun.onStart?.(driver, clock);
@@ -156,9 +156,10 @@ interface Parts {
   readonly workspaces: Workspaces;
   readonly listener: Listener;
   readonly isolation: IsolationParts;
+  readonly onSignal: PhaseContext['onSignal'];
 }
 
-function phaseContext({ repo, plan, paths, clock, processes, workspaces, listener, isolation }: Parts): PhaseContext {
+function phaseContext({ repo, plan, paths, clock, processes, workspaces, listener, isolation, onSignal }: Parts): PhaseContext {
   return {
     plan, repo, clock, processes, workspaces, files: createFiles(),
     integrity: createIntegrity({
@@ -175,5 +176,6 @@ function phaseContext({ repo, plan, paths, clock, processes, workspaces, listene
     sandboxOf: isolation.sandboxOf,
     newId: () => randomUUID(),
     onOutput: (output) => listener.onOutput(output),
+    onSignal,
   };
 }

@@ -37,6 +37,8 @@ export async function work(context: PhaseContext, job: Job): Promise<PhaseResult
     onLine: (line, stream) => {
       const text = reader.line(line, stream);
       if (text !== null) context.onOutput({ task: task.id, attempt: action.attempt, text });
+      const signal = reader.signal?.() ?? null;
+      if (signal !== null) context.onSignal({ type: 'provider-signal', task: task.id, attempt: action.attempt, signal });
     },
   };
   const who = { task: task.id, workspace, kind: 'agent', trace: paths.trace } as const;

@@ -39,6 +39,8 @@ export type Work =
       readonly agent: string;
       readonly prompt: string;
       readonly model: string | null;
+      /** Models from the cheapest up: each failed verification climbs one step. Absent = `model` throughout. */
+      readonly escalate?: readonly string[];
       readonly args: readonly string[];
       readonly maxTurns: number | null;
       readonly permissionMode: string | null;

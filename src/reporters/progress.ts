@@ -21,7 +21,10 @@ export interface RunningView {
 export interface GateView {
   readonly provider: string;
   readonly reason: string;
+  /** 0 = open. */
   readonly opensInMs: number;
+  /** Attempts at once, while they are fewer than the run has. */
+  readonly slots?: number;
 }
 
 export interface ProgressView {
@@ -32,7 +35,7 @@ export interface ProgressView {
   readonly failed: number;
   /** Longest first. */
   readonly running: readonly RunningView[];
-  /** Providers that nothing may be started of just now. */
+  /** Providers that nothing, or less than usual, may be started of just now. */
   readonly gates: readonly GateView[];
   readonly costUsd: number;
   readonly elapsedMs: number;
@@ -87,9 +90,11 @@ function runningViews(plan: Plan, state: RunState, moment: ProgressMoment): Runn
 }
 
 function gateViews(state: RunState, now: Instant): GateView[] {
-  return Object.entries(state.gates)
-    .filter(([, gate]) => gate.closedUntil > now)
-    .map(([provider, gate]) => ({ provider, reason: gate.reason, opensInMs: gate.closedUntil - now }));
+  return Object.entries(state.gates).flatMap(([provider, gate]): GateView[] => {
+    const slots = state.throttles[provider]?.slots;
+    const opensInMs = Math.max(0, gate.closedUntil - now);
+    return opensInMs === 0 && slots === undefined ? [] : [{ provider, reason: gate.reason, opensInMs, ...(slots === undefined ? {} : { slots }) }];
+  });
 }
 
 /** Milliseconds that a settled task took; null if it never started or was stopped from outside. */

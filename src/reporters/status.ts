@@ -76,7 +76,18 @@ export interface StatusDocument {
   readonly finishedAt: string | null;
   readonly costUsd: number;
   readonly counts: CountsDocument;
+  /** Providers that less than usual may be started of just now; of a live run only. */
+  readonly gates: readonly GateDocument[];
   readonly tasks: readonly TaskDocument[];
+}
+
+export interface GateDocument {
+  readonly provider: string;
+  /** null = open. */
+  readonly closedUntil: string | null;
+  /** Attempts at once; null = as many as the run has. */
+  readonly slots: number | null;
+  readonly reason: string;
 }
 
 export interface StatusOptions {
@@ -103,11 +114,19 @@ export function statusDocument(frozen: Plan, state: RunState, options: StatusOpt
     finishedAt: isoTime(state.finishedAt),
     costUsd: state.costUsd,
     counts: { queued: waiting, ...counts },
+    gates: options.live ? gateDocuments(state, options.now) : [],
     tasks: plan.tasks.flatMap((planned, index) => {
       const task = state.tasks[index];
       return task === undefined ? [] : [taskDocument(planned, task, { now: options.now, isBlocked: isBlocked(planned) })];
     }),
   };
+}
+
+function gateDocuments(state: RunState, now: Instant): GateDocument[] {
+  return Object.entries(state.gates).flatMap(([provider, { closedUntil, reason }]) => {
+    const slots = state.throttles[provider]?.slots ?? null;
+    return closedUntil <= now && slots === null ? [] : [{ provider, closedUntil: closedUntil <= now ? null : isoTime(closedUntil), slots, reason }];
+  });
 }
 
 function runStatus(state: RunState, live: boolean): RunStatus {

@@ -89,7 +89,9 @@ function stoppingText(reason: CancelReason, running: number): string {
 }
 
 function gateText(gate: GateView): string {
-  return `waiting for ${safeText(gate.provider)}: ${formatClock(gate.opensInMs)}  ${safeText(gate.reason)}`;
+  const few = gate.slots === undefined ? '' : `${gate.slots} at once  `;
+  const wait = gate.opensInMs > 0 ? `waiting for ${safeText(gate.provider)}: ${formatClock(gate.opensInMs)}  ` : `${safeText(gate.provider)}: `;
+  return `${wait}${few}${safeText(gate.reason)}`;
 }
 
 function runningLines(views: readonly RunningView[], look: FrameLook): string[] {

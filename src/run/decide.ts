@@ -3,11 +3,13 @@
 import { addedTasks } from '../plan/fan-out.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Action, Fact, FailureReason, Instant } from './events.ts';
+import { brokenBy, notStartedText } from './breaker.ts';
 import { isBeyond } from './gate.ts';
 import { grownPlan, openFanOuts } from './grown.ts';
 import { exitCodeOf, isMaxFailReached, keptBecause, outcomeOf } from './outcome.ts';
 import { unmergedTasks } from './merges.ts';
 import { indexOf, indexOfTask } from './plan-index.ts';
+import { startsOf } from './starts.ts';
 import type { RunState, TaskState } from './state.ts';
 
 export type Decision =
@@ -20,17 +22,22 @@ export type Decision =
 export function decide(frozen: Plan, state: RunState, now: Instant): Decision | undefined {
   if (state.finishedAt !== null) return undefined;
   const plan = grownPlan(frozen, state);
-  return announceGate(state) ?? giveUpWaiting(plan, state) ?? settleEnding(plan, state) ?? addTasks(plan, state) ?? keepWorktree(plan, state) ?? startOrStop(plan, state, now);
+  return announceGate(state) ?? announceBreaker(state) ?? giveUpWaiting(plan, state) ?? settleEnding(plan, state) ?? addTasks(plan, state) ?? keepWorktree(plan, state) ?? startOrStop(plan, state, now);
 }
 
 function announceGate(state: RunState): Decision | undefined {
   for (const [provider, gate] of Object.entries(state.gates)) {
-    if (!gate.announced) {
-      const closedUntil = gate.failures === 0 ? null : gate.closedUntil;
-      return { record: { type: 'gate-changed', provider, closedUntil, reason: gate.reason } };
+    const throttle = state.throttles[provider];
+    if (!gate.announced || throttle?.announced === false) {
+      return { record: { type: 'gate-changed', provider, closedUntil: gate.closedUntil === 0 ? null : gate.closedUntil, reason: gate.reason, slots: throttle?.slots ?? null } };
     }
   }
   return undefined;
+}
+
+function announceBreaker(state: RunState): Decision | undefined {
+  const trouble = Object.values(state.trouble).find(({ isOpen, announced }) => isOpen && !announced);
+  return trouble === undefined ? undefined : { record: { type: 'starts-stopped', provider: trouble.scope, reason: trouble.reason, message: trouble.message } };
 }
 
 function giveUpWaiting(plan: Plan, state: RunState): Decision | undefined {
@@ -86,6 +93,8 @@ function startOrStop(plan: Plan, state: RunState, now: Instant): Decision | unde
     const stopped = settleWaiting(plan, state, { reason: 'max-fail', message: 'too many tasks have failed: nothing new was started', onlyNew: true });
     if (stopped !== undefined) return stopped;
   }
+  const broken = settleBroken(plan, state);
+  if (broken !== undefined) return broken;
   return start(plan, state, now);
 }
 
@@ -117,10 +126,28 @@ function settleWaiting(plan: Plan, state: RunState, why: { reason: FailureReason
   return undefined;
 }
 
+/** What a breaker keeps from being started; what was tried keeps the reason that it has. */
+function settleBroken(plan: Plan, state: RunState): Decision | undefined {
+  if (!Object.values(state.trouble).some(({ isOpen }) => isOpen)) return undefined;
+  const { providers } = indexOf(plan);
+  for (let index = state.firstOpen; index < plan.tasks.length; index += 1) {
+    const task = state.tasks[index];
+    const broken = brokenBy(state.trouble, providers[index] ?? null);
+    // A verification asks nobody but the repository.
+    if (broken === null || task?.now.at !== 'waiting' || (task.now.next === 'verify' && broken.scope !== null)) continue;
+    const blocked = blockedBy(plan, state, index);
+    if (typeof blocked === 'object') return blocked;
+    const record = { type: 'task-settled', task: idAt(plan, index) } as const;
+    if (task.lastFailure !== null && task.now.attempt > 1) return { record: { ...record, outcome: outcomeOf(task.lastFailure.reason), ...task.lastFailure } };
+    return { record: { ...record, outcome: 'cancelled', reason: broken.reason, message: notStartedText(broken) } };
+  }
+  return undefined;
+}
+
 /** The next start: attempts under way first (their worktrees exist), then new tasks in the plan's order. */
 function start(plan: Plan, state: RunState, now: Instant): Decision | undefined {
   let wakeAt = Number.POSITIVE_INFINITY;
-  const hasSlot = runningCount(state) < plan.maxParallel;
+  const starts = startsOf(plan, state, now);
   const consider = (index: number): Decision | undefined => {
     const task = state.tasks[index];
     if (task?.now.at !== 'waiting') return undefined;
@@ -131,7 +158,12 @@ function start(plan: Plan, state: RunState, now: Instant): Decision | undefined 
       wakeAt = Math.min(wakeAt, at);
       return undefined;
     }
-    if (!hasSlot || isGroupBusy(plan, state, index)) return undefined;
+    if (!starts.hasSlot(index) || isGroupBusy(plan, state, index)) return undefined;
+    const hold = starts.hold(index, task.now.next);
+    if (hold !== null) {
+      wakeAt = Math.min(wakeAt, hold.until);
+      return undefined;
+    }
     return { launch: { phase: task.now.next, task: idAt(plan, index), attempt: task.now.attempt } };
   };
   for (const next of ['verify', 'work', 'prepare'] as const) {
@@ -142,7 +174,7 @@ function start(plan: Plan, state: RunState, now: Instant): Decision | undefined 
     }
   }
   // With every slot taken nothing can start, and skipping dependents can wait until one is free.
-  for (let index = hasSlot ? state.firstOpen : plan.tasks.length; index < plan.tasks.length; index += 1) {
+  for (let index = state.firstOpen; index < plan.tasks.length && !starts.isFull; index += 1) {
     const found = consider(index);
     if (found !== undefined) return found;
   }
@@ -188,12 +220,6 @@ function isGroupBusy(plan: Plan, state: RunState, index: number): boolean {
 
 function holdsGroup(task: TaskState | undefined): boolean {
   return task !== undefined && (task.now.at === 'running' || (task.now.at === 'waiting' && task.now.next !== 'prepare'));
-}
-
-function runningCount(state: RunState): number {
-  let count = 0;
-  for (const index of state.active) if (state.tasks[index]?.now.at === 'running') count += 1;
-  return count;
 }
 
 function idAt(plan: Plan, index: number): string {

@@ -137,6 +137,14 @@ export type PhaseResult =
       readonly feedback?: string;
     };
 
+/** What a provider lets an attempt know while it is under way, from its stream's own fields and never from its texts. */
+export type ProviderSignal =
+  | { readonly kind: 'answered' }
+  /** A request was refused for now; the client repeats it after `delayMs`. */
+  | { readonly kind: 'refused'; readonly message: string; readonly delayMs: number | null }
+  /** A quota is used up. */
+  | { readonly kind: 'used-up'; readonly message: string; readonly resetsAt: Instant | null };
+
 export type Fact =
   | {
       readonly type: 'run-started';
@@ -174,7 +182,12 @@ export type Fact =
       /** No start of this provider before then; null = open. */
       readonly closedUntil: Instant | null;
       readonly reason: string;
+      /** Attempts at once from now on; absent or null = as many as the run has. */
+      readonly slots?: number | null;
     }
+  | { readonly type: 'provider-signal'; readonly task: TaskId; readonly attempt: number; readonly signal: ProviderSignal }
+  /** Nothing of this provider (null = nothing at all) is started any more in this session: it would only fail again. */
+  | { readonly type: 'starts-stopped'; readonly provider: string | null; readonly reason: FailureReason; readonly message: string }
   /** From now on the work of these tasks is merged into `target`, in this way. */
   | { readonly type: 'merge-started'; readonly target: string; readonly settings: MergeSettings; readonly tasks: readonly TaskId[] }
   /** The target is about to be moved to commits that hold these tasks' work. Whether it was, git knows. */

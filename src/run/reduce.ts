@@ -3,13 +3,14 @@
 import { unreachable } from '../errors.ts';
 import type { Plan, TaskId } from '../plan/plan.ts';
 import type { AgentReport, PhaseDetail, PhaseResult, RunEvent, Tokens } from './events.ts';
-import { closeGate, openGate, seedOf } from './gate.ts';
+import { scopeKey } from './breaker.ts';
 import { grownPlan, openFanOuts } from './grown.ts';
 import { countKey, failuresOf, isResumable } from './outcome.ts';
-import { indexOf, indexOfTask } from './plan-index.ts';
+import { indexOfTask } from './plan-index.ts';
+import { onPhaseEnd, onSignal } from './providers.ts';
 import { afterFailure } from './retry.ts';
 import { FRESH } from './state.ts';
-import type { Counts, GateState, RunState, TaskState } from './state.ts';
+import type { Counts, RunState, TaskState } from './state.ts';
 
 type Finished = Extract<RunEvent, { type: 'phase-finished' }>;
 
@@ -52,7 +53,14 @@ export function reduce(frozen: Plan, state: RunState, event: RunEvent): RunState
       return { ...after, unreleased: after.unreleased.filter((i) => i !== index) };
     }
     case 'gate-changed':
-      return withGate(next, event.provider, (gate) => ({ ...gate, announced: true }));
+      return announced(next, event.provider);
+    case 'provider-signal':
+      return onSignal(plan, next, event);
+    case 'starts-stopped': {
+      const key = scopeKey(event.provider);
+      const trouble = next.trouble[key];
+      return trouble === undefined ? next : { ...next, trouble: { ...next.trouble, [key]: { ...trouble, announced: true } } };
+    }
     case 'merge-started': {
       const { target, settings, tasks } = event;
       const asked = withMerges(plan, next, tasks.map((task) => ({ task, merge: (before) => ({ status: 'unmerged', commit: before?.commit ?? null, message: null }) })));
@@ -101,13 +109,7 @@ function finishPhase(plan: Plan, state: RunState, event: Finished): RunState {
     const learned = learn(before, result.detail);
     return result.ok ? succeed(learned, event, task.verify.length > 0) : fail(learned, event, result);
   });
-  const provider = indexOf(plan).providers[index] ?? null;
-  if (provider === null || event.phase !== 'work') return after;
-  if (!result.ok && result.retry === 'provider') {
-    const failure = { at: event.at, notBefore: result.notBefore ?? null, reason: result.message, seed: seedOf(event.seq) };
-    return { ...after, gates: { ...after.gates, [provider]: closeGate(after.gates[provider], failure) } };
-  }
-  return result.ok ? withGate(after, provider, openGate) : after;
+  return onPhaseEnd(plan, after, event);
 
   function fail(before: TaskState, finished: Finished, failure: Extract<PhaseResult, { ok: false }>): TaskState {
     if (task === undefined) return before;
@@ -179,7 +181,7 @@ function addTokens(a: Tokens | null, b: Tokens | null): Tokens | null {
 
 /** Reopens what was not settled for good. A phase that was running when orch died is begun again, uncounted. */
 function resume(plan: Plan, state: RunState, alsoFailed: boolean): RunState {
-  let next: RunState = { ...state, cancelling: null, finishedAt: null, exitCode: null, gates: {} };
+  let next: RunState = { ...state, cancelling: null, finishedAt: null, exitCode: null, gates: {}, throttles: {}, warm: [], trouble: {} };
   for (const index of plan.tasks.keys()) {
     const task = next.tasks[index];
     if (task === undefined) continue;
@@ -210,11 +212,13 @@ function reopen(task: TaskState, alsoFailed: boolean): TaskState {
   };
 }
 
-function withGate(state: RunState, provider: string, change: (gate: GateState) => GateState): RunState {
-  const gate = state.gates[provider];
-  if (gate === undefined) return state;
-  const changed = change(gate);
-  return changed === gate ? state : { ...state, gates: { ...state.gates, [provider]: changed } };
+function announced(state: RunState, provider: string): RunState {
+  const [gate, throttle] = [state.gates[provider], state.throttles[provider]];
+  return {
+    ...state,
+    gates: gate === undefined ? state.gates : { ...state.gates, [provider]: { ...gate, announced: true } },
+    throttles: throttle === undefined ? state.throttles : { ...state.throttles, [provider]: { ...throttle, announced: true } },
+  };
 }
 
 /** Replaces one task and keeps the derived sets (counts, active, unreleased, firstOpen) in step. */

@@ -24,6 +24,8 @@ export interface TaskState {
   readonly counted: number;
   /** Infrastructure failures in a row. */
   readonly infra: number;
+  /** How far it has climbed the ladder of its models. */
+  readonly step: number;
   readonly startedAt: Instant | null;
   readonly settledAt: Instant | null;
   /** The commit that the current attempt started from. */
@@ -70,6 +72,33 @@ export interface GateState {
   readonly announced: boolean;
 }
 
+/** How many attempts a provider is given at once, while that is fewer than the run has. */
+export interface ThrottleState {
+  /** From 1 up. */
+  readonly slots: number;
+  /** How many it was when trouble last began. */
+  readonly ceiling: number;
+  /** Attempts that ended well since it last changed. */
+  readonly successes: number;
+  /** Indices of tasks that were refused and have not been answered since. */
+  readonly refused: readonly number[];
+  readonly announced: boolean;
+}
+
+/** The same failure, over and over. */
+export interface TroubleState {
+  /** The provider; null = the machine, the repository, this run. */
+  readonly scope: string | null;
+  readonly reason: FailureReason;
+  readonly message: string;
+  readonly count: number;
+  /** The last tasks that met with it. */
+  readonly tasks: readonly TaskId[];
+  /** Nothing is started any more. */
+  readonly isOpen: boolean;
+  readonly announced: boolean;
+}
+
 export interface Counts {
   readonly waiting: number;
   readonly running: number;
@@ -107,6 +136,12 @@ export interface RunState {
   readonly firstOpen: number;
   readonly counts: Counts;
   readonly gates: Readonly<Record<string, GateState>>;
+  /** By provider; none = as many as the run has. */
+  readonly throttles: Readonly<Record<string, ThrottleState>>;
+  /** Providers and models that have answered in this session, as `warmKey` names them. */
+  readonly warm: readonly string[];
+  /** By scope (breaker.ts). */
+  readonly trouble: Readonly<Record<string, TroubleState>>;
   readonly costUsd: number;
   readonly merging: MergeState | null;
   /** This session of the run has merged what it could. */
@@ -118,7 +153,7 @@ export interface RunState {
 /** A task that nothing has happened to. */
 export const FRESH: TaskState = {
   now: { at: 'waiting', next: 'prepare', attempt: 1, notBefore: 0 },
-  attempts: 0, counted: 0, infra: 0, startedAt: null, settledAt: null, start: null, worktree: null, delivery: null,
+  attempts: 0, counted: 0, infra: 0, step: 0, startedAt: null, settledAt: null, start: null, worktree: null, delivery: null,
   report: null, outputs: {}, exit: null, log: null, workDone: false, verified: false, feedback: null, resumeSession: false, notes: [], lastFailure: null, merge: null,
 };
 
@@ -128,6 +163,6 @@ export function initialState(plan: Plan): RunState {
     seq: 0, startedAt: null, finishedAt: null, exitCode: null, cancelling: null,
     tasks: plan.tasks.map(() => FRESH), added: [], active: [], unreleased: [], firstOpen: 0, forgiven: { failed: 0, completed: 0 },
     counts: { waiting: plan.tasks.length, running: 0, completed: 0, failed: 0, timedOut: 0, cancelled: 0, skipped: 0, overBudget: 0 },
-    gates: {}, costUsd: 0, merging: null, mergeDone: false, mergeNotes: [],
+    gates: {}, throttles: {}, warm: [], trouble: {}, costUsd: 0, merging: null, mergeDone: false, mergeNotes: [],
   };
 }
