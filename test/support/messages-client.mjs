@@ -12,6 +12,10 @@ const flag = (name) => {
   return at === -1 ? null : process.argv[at + 1];
 };
 const { ANTHROPIC_BASE_URL: base, CLAUDE_CODE_MAX_RETRIES: retries = '10', CLAUDE_CONFIG_DIR: home = process.env.HOME } = process.env;
+if (process.argv.includes('--version')) {
+  process.stdout.write('2.1.328 (Claude Code)\n');
+  process.exit(0);
+}
 const resumed = flag('--resume');
 const sessionId = resumed ?? flag('--session-id') ?? randomUUID();
 const model = flag('--model') ?? 'default-model';
