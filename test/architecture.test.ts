@@ -30,7 +30,7 @@ const table: readonly (readonly [folder: string, allowed: readonly string[]])[] 
   ['run/driver.ts', ['run/', 'plan/', 'type:effects/effects.ts']],
   ['run/', ['plan/']],
   ['agents/', ['type:plan/', 'type:run/']],
-  ['phases/', ['type:plan/', 'plan/fan-out.ts', 'plan/fill.ts', 'type:run/', 'run/plan-index.ts', 'run/grown.ts', 'agents/', 'type:effects/effects.ts']],
+  ['phases/', ['type:plan/', 'plan/fan-out.ts', 'plan/fill.ts', 'type:run/', 'run/plan-index.ts', 'run/grown.ts', 'run/budget.ts', 'run/routing.ts', 'agents/', 'type:effects/effects.ts']],
   ['merging/', ['type:plan/', 'type:run/', 'run/grown.ts', 'run/merges.ts', 'type:effects/effects.ts']],
   ['effects/', ['type:plan/', 'type:run/']],
   ['journal/', ['type:effects/effects.ts', 'type:plan/', 'type:run/']],

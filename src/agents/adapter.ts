@@ -27,6 +27,8 @@ export interface LaunchRequest {
   readonly newSessionId: string;
   /** Session to go on with; null = start anew. */
   readonly resume: string | null;
+  /** US dollars that this attempt may cost; null or absent = no limit. Of use to clients whose capabilities say `budget`. */
+  readonly budgetUsd?: number | null;
 }
 
 export interface Launch {

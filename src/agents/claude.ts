@@ -25,7 +25,7 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
 export const claude: Adapter = {
   name: 'claude',
   provider: 'anthropic',
-  capabilities: { model: true, maxTurns: true, permissionMode: true, allowedTools: true, budget: false, resume: true, cost: true },
+  capabilities: { model: true, maxTurns: true, permissionMode: true, allowedTools: true, budget: true, resume: true, cost: true },
   passEnv: [
     'ANTHROPIC_*', 'CLAUDE_CODE_OAUTH_TOKEN', 'CLAUDE_CONFIG_DIR', 'CLAUDE_CODE_USE_BEDROCK', 'CLAUDE_CODE_USE_VERTEX', 'CLAUDE_CODE_USE_FOUNDRY',
     'CLAUDE_CODE_SKIP_BEDROCK_AUTH', 'CLAUDE_CODE_SKIP_VERTEX_AUTH', 'AWS_*', 'GOOGLE_APPLICATION_CREDENTIALS', 'GOOGLE_CLOUD_PROJECT', 'CLOUD_ML_REGION', 'VERTEX_REGION_*',
@@ -43,7 +43,7 @@ export const claude: Adapter = {
   resumeCommand: (spec, sessionId) => [...spec.command, '--resume', sessionId],
 };
 
-function launch({ spec, work, prompt, newSessionId, resume }: LaunchRequest): Launch {
+function launch({ spec, work, prompt, newSessionId, resume, budgetUsd }: LaunchRequest): Launch {
   const [command = 'claude', ...leading] = spec.command;
   const args = [
     ...leading,
@@ -52,6 +52,7 @@ function launch({ spec, work, prompt, newSessionId, resume }: LaunchRequest): La
     ...(work.model === null ? [] : ['--model', work.model]),
     '--permission-mode', work.permissionMode ?? HEADLESS_PERMISSION_MODE,
     ...(work.maxTurns === null ? [] : ['--max-turns', String(work.maxTurns)]),
+    ...(budgetUsd == null ? [] : ['--max-budget-usd', String(budgetUsd)]),
     // The list ends at the next flag, so it must not be the last one.
     ...(work.allowedTools.length === 0 ? [] : ['--allowedTools', ...work.allowedTools]),
     ...(resume === null ? ['--session-id', newSessionId] : ['--resume', resume]),

@@ -3,9 +3,13 @@
 import path from 'node:path';
 import { OrchError } from '../errors.ts';
 import type { Launch, StreamReader, Verdict } from '../agents/adapter.ts';
+import { priced } from '../agents/prices.ts';
 import type { ProcessSpec } from '../effects/effects.ts';
 import { crashPoint } from '../lib/crash-point.ts';
 import type { AgentReport, PhaseResult } from '../run/events.ts';
+import { allowanceOf } from '../run/budget.ts';
+import { indexOfTask } from '../run/plan-index.ts';
+import { modelOf } from '../run/routing.ts';
 import { attemptVariables, failed, sandboxed, workspaceOf, type AttemptPaths, type Job, type PhaseContext } from './context.ts';
 import { describeExit } from './command.ts';
 import { promptFor } from './prompt.ts';
@@ -44,7 +48,8 @@ export async function work(context: PhaseContext, job: Job): Promise<PhaseResult
   const who = { task: task.id, workspace, kind: 'agent', trace: paths.trace } as const;
   const { value: end, tampering } = await watched(context, who, { run: job.run, work: async () => await context.processes.run(spec, stop.gentle, stop.force) });
   crashPoint('agent-ended');
-  const verdict = reader.verdict({ exit: end.exit, stderrTail: end.stderrTail, stdoutTail: end.stdoutTail, now: context.clock.now() });
+  const said = reader.verdict({ exit: end.exit, stderrTail: end.stderrTail, stdoutTail: end.stdoutTail, now: context.clock.now() });
+  const verdict: Verdict = { ...said, report: priced(said.report, { asked: modelOf(task, job.state), prices: context.plan.prices }) };
   const { exit, durationMs, leftovers, tier } = end;
   const ended: Ended = { v: 1, start: workspace.start, exit, durationMs, leftovers, tier, verdict, tampered: tampering.done, notes: [...(ready.detail.notes ?? []), ...tampering.notes] };
   await saveEnd(context, paths, ended);
@@ -60,7 +65,7 @@ function traced(paths: AttemptPaths): Record<string, string> {
 type Started = { readonly launch: Launch; readonly reader: StreamReader; readonly pass: readonly string[] } | { readonly refusal: string };
 
 async function start(context: PhaseContext, job: Job, paths: AttemptPaths): Promise<Started> {
-  const { task, state } = job;
+  const { task, state, run } = job;
   if (task.work.kind === 'run') {
     await context.files.writeText(paths.prompt, `${task.work.command}\n`);
     return { launch: { command: '/bin/sh', args: ['-c', task.work.command], env: {}, stdin: null }, reader: shellReader(), pass: [] };
@@ -73,7 +78,10 @@ async function start(context: PhaseContext, job: Job, paths: AttemptPaths): Prom
   const prompt = promptFor(task.work.prompt, { isResumed: resume !== null, feedback: state.feedback, lastFailure: state.lastFailure });
   await context.files.writeText(paths.prompt, prompt);
   try {
-    const launch = adapter.launch({ spec, work: task.work, prompt, promptFile: paths.prompt, newSessionId: context.newId(), resume });
+    const index = indexOfTask(context.plan, task.id);
+    const launch = adapter.launch({
+      spec, work: { ...task.work, model: modelOf(task, state) }, prompt, promptFile: paths.prompt, newSessionId: context.newId(), resume, budgetUsd: allowanceOf(context.plan, run, index),
+    });
     return { launch: { ...launch, command: programPath(context, launch.command), env: { ...spec.env, ...launch.env } }, reader: adapter.read(spec), pass: adapter.passEnv };
   } catch (error) {
     // What only this prompt shows, such as its being too long for an argument.

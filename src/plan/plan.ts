@@ -124,6 +124,22 @@ export interface MergeSettings {
   readonly conflicts: readonly { readonly paths: string; readonly resolve: 'union' | 'ours' | 'theirs' | { readonly regenerate: string } }[];
 }
 
+/** What a run may spend, in US dollars. null = no limit of this kind. */
+export interface Budget {
+  readonly usd: number | null;
+  readonly usdPerTask: number | null;
+  /** What one attempt took in earlier runs, by `<agent> <model>`. */
+  readonly expected: Readonly<Record<string, number>>;
+}
+
+/** US dollars per million tokens. */
+export interface Price {
+  readonly input: number;
+  readonly output: number;
+  readonly cacheRead: number;
+  readonly cacheWrite: number;
+}
+
 export interface Plan {
   readonly format: 1;
   readonly run: RunId;
@@ -155,6 +171,10 @@ export interface Plan {
   readonly isolation?: Isolation;
   /** Absent = never, in the default way. `end` = once all tasks have settled; `target` is known then. */
   readonly merge?: MergeSettings & { readonly when: 'never' | 'end' };
+  /** Absent = no limit. */
+  readonly budget?: Budget;
+  /** Prices that the configuration gives, by model; for clients that tell tokens and no costs. */
+  readonly prices?: Readonly<Record<string, Price>>;
   readonly tasks: readonly PlannedTask[];
   /** Absent = none. */
   readonly fanOuts?: readonly FanOut[];

@@ -3,6 +3,7 @@
 import { addedTasks } from '../plan/fan-out.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Action, Fact, FailureReason, Instant } from './events.ts';
+import { overBudgetText } from './budget.ts';
 import { brokenBy, notStartedText } from './breaker.ts';
 import { isBeyond } from './gate.ts';
 import { grownPlan, openFanOuts } from './grown.ts';
@@ -160,6 +161,10 @@ function start(plan: Plan, state: RunState, now: Instant): Decision | undefined 
     }
     if (!starts.hasSlot(index) || isGroupBusy(plan, state, index)) return undefined;
     const hold = starts.hold(index, task.now.next);
+    if (hold !== null && 'over' in hold) {
+      const message = overBudgetText(plan, state, { index, why: hold.over });
+      return { record: { type: 'task-settled', task: idAt(plan, index), outcome: 'over-budget', reason: 'budget', message } };
+    }
     if (hold !== null) {
       wakeAt = Math.min(wakeAt, hold.until);
       return undefined;

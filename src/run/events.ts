@@ -95,6 +95,8 @@ export interface AgentReport {
   readonly sessionId: string | null;
   readonly model: string | null;
   readonly costUsd: number | null;
+  /** The client told tokens only, and a price table did the rest. */
+  readonly isCostEstimate?: true;
   readonly tokens: Tokens | null;
   readonly turns: number | null;
   /** The final text, cut to 64 KiB. */
@@ -156,7 +158,7 @@ export type Fact =
       /** sha256 of plan.json, so that a swapped plan is noticed. */
       readonly plan: string;
     }
-  | { readonly type: 'run-resumed'; /** also reopen tasks that did not complete */ readonly failed: boolean }
+  | { readonly type: 'run-resumed'; /** also reopen tasks that did not complete */ readonly failed: boolean; /** the limit of the whole run from now on, in US dollars */ readonly budgetUsd?: number }
   | { readonly type: 'phase-started'; readonly phase: Phase; readonly task: TaskId; readonly attempt: number }
   | {
       readonly type: 'phase-finished';

@@ -30,9 +30,9 @@ export function isResumable(reason: FailureReason | null): boolean {
   return reason === 'interrupted' || reason === 'max-fail' || isLimit(reason);
 }
 
-/** Reasons that a provider's limits gave. */
+/** Reasons that a limit gave: a provider's, or the budget's. */
 export function isLimit(reason: FailureReason | null): boolean {
-  return reason === 'rate-limited' || reason === 'usage-limit' || reason === 'overloaded';
+  return reason === 'budget' || reason === 'rate-limited' || reason === 'usage-limit' || reason === 'overloaded';
 }
 
 /** The key of `Counts` for an outcome. */

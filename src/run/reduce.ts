@@ -9,6 +9,7 @@ import { countKey, failuresOf, isResumable } from './outcome.ts';
 import { indexOfTask } from './plan-index.ts';
 import { onPhaseEnd, onSignal } from './providers.ts';
 import { afterFailure } from './retry.ts';
+import { withCosts } from './spending.ts';
 import { FRESH } from './state.ts';
 import type { Counts, RunState, TaskState } from './state.ts';
 
@@ -22,7 +23,7 @@ export function reduce(frozen: Plan, state: RunState, event: RunEvent): RunState
     case 'run-started':
       return { ...next, startedAt: event.at };
     case 'run-resumed':
-      return resume(plan, next, event.failed);
+      return resume(plan, { ...next, budgetUsd: event.budgetUsd ?? next.budgetUsd }, event.failed);
     case 'phase-started':
       return update(next, indexOfTask(plan, event.task), (task) => ({
         ...task,
@@ -104,8 +105,7 @@ function finishPhase(plan: Plan, state: RunState, event: Finished): RunState {
   const task = plan.tasks[index];
   const { result } = event;
   if (task === undefined) throw new Error(`the plan has no task ${event.task}`);
-  const costUsd = state.costUsd + (result.detail.report?.costUsd ?? 0);
-  const after = update({ ...state, costUsd }, index, (before) => {
+  const after = update({ ...state, ...withCosts(plan, state, { index, result }) }, index, (before) => {
     const learned = learn(before, result.detail);
     return result.ok ? succeed(learned, event, task.verify.length > 0) : fail(learned, event, result);
   });
@@ -165,6 +165,7 @@ function addReport(before: AgentReport | null, now: AgentReport): AgentReport {
     model: now.model ?? before.model,
     result: now.result ?? before.result,
     costUsd: sum(before.costUsd, now.costUsd),
+    ...(before.isCostEstimate === true || now.isCostEstimate === true ? { isCostEstimate: true } : {}),
     turns: sum(before.turns, now.turns),
     tokens: addTokens(before.tokens, now.tokens),
   };

@@ -99,6 +99,17 @@ export interface TroubleState {
   readonly announced: boolean;
 }
 
+/** What a model was paid. */
+export interface Spending {
+  readonly attempts: number;
+  readonly usd: number;
+  /** Tokens, cached ones among them. */
+  readonly input: number;
+  readonly output: number;
+  /** Some of it comes from a price table, or is missing. */
+  readonly isEstimate: boolean;
+}
+
 export interface Counts {
   readonly waiting: number;
   readonly running: number;
@@ -143,6 +154,12 @@ export interface RunState {
   /** By scope (breaker.ts). */
   readonly trouble: Readonly<Record<string, TroubleState>>;
   readonly costUsd: number;
+  /** The limit that the last resume set, over the plan's. */
+  readonly budgetUsd: number | null;
+  /** The most that one attempt has cost, by agent and model (budget.ts). */
+  readonly costs: Readonly<Record<string, number>>;
+  /** By the model that answered. */
+  readonly spending: Readonly<Record<string, Spending>>;
   readonly merging: MergeState | null;
   /** This session of the run has merged what it could. */
   readonly mergeDone: boolean;
@@ -163,6 +180,6 @@ export function initialState(plan: Plan): RunState {
     seq: 0, startedAt: null, finishedAt: null, exitCode: null, cancelling: null,
     tasks: plan.tasks.map(() => FRESH), added: [], active: [], unreleased: [], firstOpen: 0, forgiven: { failed: 0, completed: 0 },
     counts: { waiting: plan.tasks.length, running: 0, completed: 0, failed: 0, timedOut: 0, cancelled: 0, skipped: 0, overBudget: 0 },
-    gates: {}, throttles: {}, warm: [], trouble: {}, costUsd: 0, merging: null, mergeDone: false, mergeNotes: [],
+    gates: {}, throttles: {}, warm: [], trouble: {}, costUsd: 0, budgetUsd: null, costs: {}, spending: {}, merging: null, mergeDone: false, mergeNotes: [],
   };
 }
