@@ -20,9 +20,10 @@ import { listInputsOf, type PlanInputs } from '../plan/inputs.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Settings } from '../plan/settings.ts';
 import { runId } from '../plan/run-id.ts';
+import { requireCosts, withBudgetFlag } from './budget.ts';
 import type { RunArgs } from './main.ts';
 
-export type PlanningArgs = Partial<Pick<RunArgs, 'what' | 'max-parallel' | 'timeout' | 'agent' | 'model' | 'base' | 'only' | 'skip' | 'fail-fast' | 'max-wait' | 'run-id' | 'allow-moved-base' | 'merge' | 'into'>>;
+export type PlanningArgs = Partial<Pick<RunArgs, 'what' | 'max-parallel' | 'timeout' | 'agent' | 'model' | 'base' | 'only' | 'skip' | 'fail-fast' | 'max-wait' | 'budget' | 'run-id' | 'allow-moved-base' | 'merge' | 'into'>>;
 
 export interface Planned {
   readonly repo: Repository;
@@ -45,7 +46,7 @@ export async function requirePlan(args: PlanningArgs): Promise<Planned> {
   const warning = baseWarnings(repo);
   warning.catch(() => {});
   const config = await loadConfig({ cwd, topLevel: repo.topLevel, flags: flagsOf(args), env: process.env });
-  const settings = withMergeFlags(requireSettings(config, manifest), args);
+  const settings = withBudgetFlag(withMergeFlags(requireSettings(config, manifest), args), { flag: args.budget, variable: process.env['ORCH_BUDGET'] });
   await requireTarget(repo, settings);
   const { ref, sha } = await resolveBase(repo, settings.base === 'HEAD' ? null : settings.base);
   const name = args['run-id'] ?? runId(settings.name, utcParts(new Date()));
@@ -54,8 +55,10 @@ export async function requirePlan(args: PlanningArgs): Promise<Planned> {
   const reader = createInputReader(repo, sha, settings.passEnv);
   const lists = listInputsOf(manifest.tasks, manifest.source, MAX_ITEMS_TEXT);
   const inputs: PlanInputs = { tree: lists.needsTree ? [...(await reader.tree()).keys()] : null, texts: await reader.read(lists.requests) };
+  // Read only where it says something: what attempts cost before.
+  const history = settings.budget === null ? [] : await (await import('./history.ts')).loadHistory(repo.commonDir);
   const listed = {
-    manifest, settings, run, inputs,
+    manifest, settings, run, inputs, history,
     base: { ref, sha, branch: (await branchTip(repo, ref)) === null ? null : ref },
     select: { only: args.only ?? [], skip: args.skip ?? [] },
     repo: { root: repositoryFolder(repo), name: path.basename(defaultWorktreesRoot(repo), '.orch') },
@@ -69,7 +72,8 @@ export async function requirePlan(args: PlanningArgs): Promise<Planned> {
     throw new OrchError({ code: 'nothing-selected', message: ['no task is selected', ...built.warnings].join('\n'), hint: 'look at --only and --skip; orch plan lists the ids', exitCode: EXIT.nothingSelected });
   }
   if (!built.ok) throw badInput(built.diagnostics);
-  return { repo, plan: built.plan, manifestText: text, warnings: [...built.warnings, ...(await warning)] };
+  const blind = requireCosts(built.plan, settings);
+  return { repo, plan: built.plan, manifestText: text, warnings: [...built.warnings, ...blind, ...(await warning)] };
 }
 
 /** A plan that was made before; null = the words name something else. */

@@ -66,8 +66,8 @@ export async function startRun(options: SessionOptions & { readonly plan: Plan; 
   return await session({ ...options, trial, paths, lock, state: initialState(plan), first });
 }
 
-/** Goes on with a run that ended early. `failed` also retries what failed; `force` takes it from another machine. */
-export async function resumeRun(options: SessionOptions & { readonly run: RunId; readonly failed: boolean; readonly force: boolean }): Promise<SessionEnd> {
+/** Goes on with a run that ended early. `failed` also retries what failed; `force` takes it from another machine; `budgetUsd` limits the whole run from now on. */
+export async function resumeRun(options: SessionOptions & { readonly run: RunId; readonly failed: boolean; readonly force: boolean; readonly budgetUsd?: number | null }): Promise<SessionEnd> {
   const { repo, run, failed, force } = options;
   const trial = tryContainment();
   const paths = runPaths(repo.commonDir, run);
@@ -75,7 +75,7 @@ export async function resumeRun(options: SessionOptions & { readonly run: RunId;
   // Read under the lock: what the last holder wrote is all there is.
   const loaded = await loadRun(repo.commonDir, run);
   const { plan } = loaded;
-  const first: Fact = loaded.events.length > 0 ? { type: 'run-resumed', failed } : {
+  const first: Fact = loaded.events.length > 0 ? { type: 'run-resumed', failed, ...(options.budgetUsd == null ? {} : { budgetUsd: options.budgetUsd }) } : {
     type: 'run-started', format: 1, name: plan.name, base: plan.base.sha, target: plan.target, tasks: plan.tasks.length, plan: planHash(plan),
   };
   return await session({ ...options, trial, plan, paths, lock, state: stateOf(loaded), first });

@@ -8,7 +8,7 @@ import { UNREADABLE } from './schema.ts';
 type Issue = z.core.$ZodIssue;
 
 /** Keys of later versions: refused with a reason instead of as unknown. */
-const LATER: ReadonlySet<string> = new Set(['via', 'budget', 'effort', 'escalate', 'cache', 'best-of', 'notify']);
+const LATER: ReadonlySet<string> = new Set(['via', 'cache', 'notify']);
 
 /** What other programs call our keys. */
 export const SYNONYMS: ReadonlyMap<string, string> = new Map([

@@ -62,6 +62,11 @@ function whole(least: number, most = 1_000_000) {
   return z.int({ error: wrong }).min(least, { error: `must be at least ${least}` }).max(most, { error: `must be at most ${most}` });
 }
 
+const notMoney = ({ input }: Issue): string =>
+  typeof input === 'string' && /^\$?\d+(\.\d+)?$/.test(input) ? `must be a number, without quotes or \`$\`: ${input.replace('$', '')}` : expected('a number of US dollars such as `20` or `0.5`')({ input });
+const money = z.number({ error: notMoney }).max(1_000_000, { error: 'must be at most 1000000' });
+const usd = money.positive({ error: 'must be more than nothing' });
+
 const flag = z.boolean({ error: expected('`true` or `false`') });
 
 const notOneOf = (names: readonly string[]) => ({ input }: Issue): string => {
@@ -189,13 +194,32 @@ const contextItem = z
   });
 
 const mapOf = expected('a map');
+const effortName = word.refine((value) => /^[\w-]+$/.test(value), { error: 'is not a name (letters, digits, `_` and `-`)' });
+const notModel = (issue: Issue): string =>
+  ['number', 'boolean'].includes(typeof issue.input) ? notText(issue) : expected('the name of a model, or a map such as `{ simple: haiku, default: sonnet }`')(issue);
+const model = z.union([word, z.record(effortName, word, { error: notModel })], { error: notModel });
+const variant = z.strictObject(
+  {
+    agent: word.optional(), model: model.optional(), effort: effortName.optional(), args: z.array(possiblyEmpty, { error: expected('a list such as `[--flag, value]`') }).optional(),
+    'max-turns': whole(1).optional(), 'permission-mode': word.optional(),
+  },
+  { error: expected('a map such as `{ agent: claude, model: opus }`') },
+);
+const NOT_BEST_OF = 'must be a number from 2 to 20, or a list of variants such as `[{ model: haiku }, { model: opus }]`';
+const bestOf = z
+  .union([whole(2, 20), z.array(variant, { error: () => NOT_BEST_OF }).min(2, { error: 'has fewer than two variants' }).max(20, { error: 'has more than 20 variants' })], { error: () => NOT_BEST_OF })
+  .transform((value): readonly z.output<typeof variant>[] => (typeof value === 'number' ? Array.from({ length: value }, () => ({})) : value));
 const taskShape = {
   prompt: text.describe('What the agent is asked to do. `${{ }}` is expanded.').optional(),
   'prompt-file': text.describe('A file that holds the prompt, relative to the manifest.').optional(),
   run: text.describe('A shell command instead of an agent.').optional(),
   name: text.describe('What is shown; default the id.').optional(),
   agent: word.describe('An agent of `agents:`, or a built-in one.').optional(),
-  model: word.describe('Passed to the agent.').optional(),
+  model: model.describe('Passed to the agent; a map names one for each `effort`, and a `default`.').optional(),
+  effort: effortName.describe('How hard the task is: which entry of a `model` map it takes.').optional(),
+  escalate: z.array(word, { error: expected('a list of models such as `[haiku, sonnet, opus]`') }).min(2, { error: 'needs two models or more' }).describe('Models from the cheapest up: each failed `verify` climbs one step.').optional(),
+  'best-of': bestOf.describe('So many attempts side by side (or these variants); the best one counts.').optional(),
+  score: text.describe('With `best-of`: a shell command; of those that pass `verify`, the one for which it prints the highest number wins.').optional(),
   args: z.array(possiblyEmpty, { error: expected('a list such as `[--flag, value]`') }).describe('More arguments for the agent program.').optional(),
   'max-turns': whole(1).describe('The agent stops after so many turns.').optional(),
   'permission-mode': word.describe('Passed to the agent, e.g. `acceptEdits`.').optional(),
@@ -266,6 +290,18 @@ const merge = z.strictObject(
   { error: mapOf },
 );
 
+const budget = z
+  .strictObject(
+    {
+      usd: usd.describe('Of the whole run.').optional(),
+      'usd-per-task': usd.describe('Of each task, all its attempts together.').optional(),
+    },
+    { error: expected('a map such as `{ usd: 20, usd-per-task: 1 }`') },
+  )
+  .refine((value) => value.usd !== undefined || value['usd-per-task'] !== undefined, { error: 'limits nothing; write for example `{ usd: 20 }`' });
+const perMillion = money.min(0, { error: 'must not be negative' });
+const price = z.strictObject({ input: perMillion, output: perMillion, 'cache-read': perMillion.optional(), 'cache-write': perMillion.optional() }, { error: expected('a map such as `{ input: 3, output: 15 }`') });
+
 /** Keys that a manifest and a configuration file share. */
 const commonShape = {
   version: z.literal(1, { error: 'must be 1, the only version that this orch reads' }).optional(),
@@ -278,6 +314,7 @@ const commonShape = {
   'max-fail': maxFail.describe('`N` or `N%`: start nothing new after so many failures.').optional(),
   'max-wait': duration(true).describe('How long a task may wait for a provider; default 30m.').optional(),
   grace: duration(true).describe('From asking a process to stop to stopping it; default 10s.').optional(),
+  budget: budget.describe('US dollars that may be spent: a limit stops starts.').optional(),
   agents: agents.describe('Agent programs, and settings for the built-in ones.').optional(),
   merge: merge.describe('How results are merged, and when.').optional(),
 };
@@ -319,6 +356,7 @@ export const configSchema = z.strictObject(
         { error: mapOf },
       )
       .optional(),
+    prices: z.record(text, price, { error: expected('a map of models to prices') }).describe('US dollars per million tokens by the beginning of a model’s name, for agents that tell tokens and no costs.').optional(),
     isolation: oneOf(['process', 'sandbox', 'auto']).describe('How agents are kept apart from the machine; default process. auto = sandbox where it works.').optional(),
     sandbox: z
       .strictObject(
@@ -337,6 +375,8 @@ export const configSchema = z.strictObject(
 /** A task's fields, durations in milliseconds, lists always lists. Every key is optional. */
 export type TaskFields = z.output<typeof taskSchema>;
 export type MatrixFields = z.output<typeof matrix>;
+export type ModelField = z.output<typeof model>;
+export type Variant = z.output<typeof variant>;
 export type ForeachFields = z.output<typeof foreach>;
 export type MergeFields = z.output<typeof merge>;
 export type ContextItem = z.output<typeof contextItem>;
@@ -359,7 +399,7 @@ export const settingSchemas = {
   grace: commonShape.grace,
   base: commonShape.base,
   agent: taskShape.agent,
-  model: taskShape.model,
+  model: word.optional(),
   timeout: taskShape.timeout,
 };
 

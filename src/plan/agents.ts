@@ -32,11 +32,12 @@ export function requiredAgent(name: Picked<string>, agents: ReadonlyMap<string, 
 
 interface Wishes {
   readonly model: Picked<string> | undefined;
+  readonly escalate: Picked<readonly string[]> | undefined;
   readonly 'max-turns': Picked<number> | undefined;
   readonly 'permission-mode': Picked<string> | undefined;
   readonly 'allowed-tools': Picked<readonly string[]> | undefined;
 }
-const CAPABILITY = { model: 'model', 'max-turns': 'maxTurns', 'permission-mode': 'permissionMode', 'allowed-tools': 'allowedTools' } as const;
+const CAPABILITY = { model: 'model', escalate: 'model', 'max-turns': 'maxTurns', 'permission-mode': 'permissionMode', 'allowed-tools': 'allowedTools' } as const;
 
 /** Adds a diagnostic for each wish that would be ignored. */
 export function checkWishes(wishes: Wishes, agent: { readonly spec: AgentSpec; readonly can: AdapterCapabilities }, diagnostics: Diagnostic[]): void {

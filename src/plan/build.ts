@@ -7,6 +7,8 @@ import type { Manifest } from '../manifest/parse.ts';
 import type { AdapterCapabilities } from './agents.ts';
 import { MAX_PROMPTS } from '../manifest/limits.ts';
 import { contextRequests } from './context.ts';
+import { expectedCosts } from './estimate.ts';
+import type { Sample } from './estimate.ts';
 import { expand } from './expand.ts';
 import type { Member } from './expand.ts';
 import { NO_INPUTS, inputKey } from './inputs.ts';
@@ -30,6 +32,8 @@ export interface PlanRequest {
   readonly files: ReadonlyMap<string, string>;
   /** What `listInputsOf` and `contextInputsOf` ask for; default nothing. */
   readonly inputs?: PlanInputs;
+  /** What tasks took before; only used with a budget. */
+  readonly history?: readonly Sample[];
   readonly select: Selection;
   /** `root`: absolute. */
   readonly repo: { readonly root: string; readonly name: string };
@@ -162,6 +166,8 @@ function planOf({ request, root, tasks, fanOuts }: Built): Plan {
     worktrees: { root, copy: settings.worktrees.copy, link: settings.worktrees.link, keep: settings.worktrees.keep },
     passEnv: settings.passEnv,
     isolation: settings.isolation,
+    ...(settings.budget === null ? {} : { budget: { usd: settings.budget.usd, usdPerTask: settings.budget.usdPerTask, expected: expectedCosts(all, request.history ?? []) } }),
+    ...(Object.keys(settings.prices).length === 0 ? {} : { prices: settings.prices }),
     ...(settings.merge === null ? {} : { merge: mergePlan(settings.merge) }),
     tasks,
     ...(fanOuts.length === 0 ? {} : { fanOuts }),

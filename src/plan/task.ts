@@ -11,6 +11,7 @@ import type { Expansion, Member } from './expand.ts';
 import type { PlanInputs } from './inputs.ts';
 import { pick, pickForAgent, placeOf } from './layers.ts';
 import type { Picked } from './layers.ts';
+import { modelsOf } from './models.ts';
 import { needsGroup, neededIds } from './needs.ts';
 import type { PlannedTask, RunId, Sha, Work } from './plan.ts';
 import { renderEnv, renderField, renderFile, renderList } from './render.ts';
@@ -137,8 +138,10 @@ function planWork(draft: Draft): Work {
   if (work.key === 'run') return { kind: 'run', command: filledText(work.picked, later, { reader: 'shell' }) };
   const agent = pick(layers, 'agent') as Picked<string>;
   const spec = requiredAgent(agent, context.settings.agents, context.diagnostics);
+  const { model, escalate } = modelsOf(layers, agent.value, context.diagnostics);
   const wishes = {
-    model: pickForAgent(layers, 'model', agent.value),
+    model,
+    escalate,
     'max-turns': pick(layers, 'max-turns'),
     'permission-mode': pickForAgent(layers, 'permission-mode', agent.value),
     'allowed-tools': pick(layers, 'allowed-tools'),
@@ -150,6 +153,7 @@ function planWork(draft: Draft): Work {
     agent: agent.value,
     prompt: promptText(work, draft) + contextText(draft),
     model: wishes.model?.value ?? null,
+    ...(escalate === undefined ? {} : { escalate: escalate.value }),
     args: renderList(pick(layers, 'args'), later),
     maxTurns: wishes['max-turns']?.value ?? null,
     permissionMode: wishes['permission-mode']?.value ?? null,

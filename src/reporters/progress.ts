@@ -38,6 +38,8 @@ export interface ProgressView {
   /** Providers that nothing, or less than usual, may be started of just now. */
   readonly gates: readonly GateView[];
   readonly costUsd: number;
+  /** What may be spent; absent = no limit. */
+  readonly budgetUsd?: number;
   readonly elapsedMs: number;
   /** null until something can be said. */
   readonly etaMs: number | null;
@@ -56,6 +58,7 @@ export function progressView(frozen: Plan, state: RunState, moment: ProgressMome
   const plan = grownPlan(frozen, state);
   const { counts } = state;
   const running = runningViews(plan, state, moment);
+  const budgetUsd = state.budgetUsd ?? plan.budget?.usd ?? null;
   const failed = counts.failed + counts.timedOut + counts.overBudget;
   return {
     total: plan.tasks.length,
@@ -65,6 +68,7 @@ export function progressView(frozen: Plan, state: RunState, moment: ProgressMome
     running,
     gates: gateViews(state, moment.now),
     costUsd: state.costUsd,
+    ...(budgetUsd === null ? {} : { budgetUsd }),
     elapsedMs: Math.max(0, moment.now - moment.since),
     etaMs: state.cancelling === null ? etaMs(plan, state, { running, since: moment.since }) : null,
     cancelling: state.cancelling,

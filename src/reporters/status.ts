@@ -75,6 +75,8 @@ export interface StatusDocument {
   readonly startedAt: string | null;
   readonly finishedAt: string | null;
   readonly costUsd: number;
+  /** What may be spent; null = no limit. */
+  readonly budgetUsd: number | null;
   readonly counts: CountsDocument;
   /** Providers that less than usual may be started of just now; of a live run only. */
   readonly gates: readonly GateDocument[];
@@ -113,6 +115,7 @@ export function statusDocument(frozen: Plan, state: RunState, options: StatusOpt
     startedAt: isoTime(state.startedAt),
     finishedAt: isoTime(state.finishedAt),
     costUsd: state.costUsd,
+    budgetUsd: state.budgetUsd ?? plan.budget?.usd ?? null,
     counts: { queued: waiting, ...counts },
     gates: options.live ? gateDocuments(state, options.now) : [],
     tasks: plan.tasks.flatMap((planned, index) => {

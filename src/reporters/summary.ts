@@ -2,13 +2,14 @@
 // important line comes last, where the eye is. Pure: returns lines.
 import { EXIT } from '../errors.ts';
 import type { Palette } from '../lib/color.ts';
-import { formatUsd, listSome, plural } from '../lib/text.ts';
+import { listSome, plural } from '../lib/text.ts';
 import { safeText } from '../lib/terminal.ts';
 import { formatDuration, isoTime } from '../lib/time.ts';
 import type { Plan, PlannedTask } from '../plan/plan.ts';
 import { grownPlan } from '../run/grown.ts';
 import type { Instant, TaskOutcome } from '../run/events.ts';
 import type { RunState, TaskState } from '../run/state.ts';
+import { costLines, overshootText, spentText } from './costs.ts';
 import { isStopped } from './status.ts';
 import { fitLine } from './line.ts';
 import { deliveryText, isFailure, OUTCOME_WORDS, outcomeSign, whyText } from './task-lines.ts';
@@ -51,6 +52,7 @@ export function summaryLines(frozen: Plan, state: RunState, options: SummaryOpti
     ...section('Not merged', unmerged.map((entry) => [unmergedLine(entry, options.palette)]), { plan, palette: options.palette }),
     ...section('Not completed', told, { plan, palette: options.palette }),
     ...(untouched.length === 0 ? [] : ['', `${plural(untouched.length, 'task')} not started: ${listSome(untouched.map(({ planned }) => planned.id), 5)}`]),
+    ...costLines(plan, state, options.palette),
     '',
     // Of a run that was stopped, what to type is worth more than what it came to.
     ...(isOver(state) ? [...next, total] : [total, ...next]),
@@ -127,6 +129,7 @@ function nextLines(plan: Plan, state: RunState, ends: Ends): string[] {
   const resume = ends.palette.cyan(`orch resume ${plan.run}`);
   const first = ends.delivered[0];
   const look = first === undefined || isAllMerged(ends.delivered) ? [] : [`Review with ${ends.palette.cyan(`orch diff ${first.planned.id}`)}; each task's work is on its own branch${mergeHint(plan, state, ends)}`];
+  if (state.exitCode === EXIT.limit && isForMoney(state)) return [...look, `The budget is used up (${spentText(plan, state)}${overshootText(plan, state)}); go on with a larger one: ${resume} ${ends.palette.cyan('--budget USD')}`];
   if (state.exitCode === EXIT.limit) return [...look, `${limitText(state, ends.now)}: ${resume}`];
   if (state.exitCode === EXIT.stateNotWritable) return [...look, `The run's record could not be written; when there is room again: ${resume}`];
   if (!isOver(state)) return [...look, `interrupted; ${resume} goes on`];
@@ -142,6 +145,10 @@ function mergeHint(plan: Plan, state: RunState, { delivered, palette }: Ends): s
 
 function isAllMerged(delivered: readonly Entry[]): boolean {
   return delivered.every(({ task }) => task.merge?.status === 'merged');
+}
+
+function isForMoney(state: RunState): boolean {
+  return state.cancelling === null && state.tasks.some(({ now }) => now.at === 'settled' && now.reason === 'budget');
 }
 
 function limitText(state: RunState, now: Instant): string {
@@ -166,7 +173,8 @@ function totalLine(plan: Plan, state: RunState, { palette, now, since }: Summary
   const merged = merges.filter(({ merge }) => merge?.status === 'merged').length;
   const mergeParts = [...(merged > 0 ? [palette.green(`${merged} merged`)] : []), ...(merges.length > merged ? [palette.red(`${merges.length - merged} not merged`)] : [])];
   const parts = words.filter(([count]) => count > 0).map(([count, word, style]) => style(`${count} ${word}`));
-  const cost = state.costUsd > 0 ? `, ${formatUsd(state.costUsd)}` : '';
+  const spent = spentText(plan, state);
+  const cost = spent === '' ? '' : `, ${spent}`;
   const took = formatDuration(Math.max(0, (state.finishedAt ?? now) - since));
   const sign = counts.completed === plan.tasks.length && merges.length === merged ? palette.green('✓') : palette.red('✖');
   return `${sign} ${palette.bold(plan.run)}: ${[plural(plan.tasks.length, 'task'), ...parts, ...mergeParts].join(', ')} in ${took}${cost}`;

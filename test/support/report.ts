@@ -35,7 +35,7 @@ export function statusOf(tasks: readonly TaskDocument[], over: Partial<StatusDoc
   return {
     v: 1, run: 'test', state: 'finished', exitCode: counts.completed === tasks.length ? 0 : 1, base: 'a'.repeat(40), target: 'main',
     startedAt: '2030-01-01T10:00:00.000Z', finishedAt: '2030-01-01T11:10:00.000Z',
-    costUsd: tasks.reduce((sum, task) => sum + (task.costUsd ?? 0), 0), counts, gates: [], tasks, ...over,
+    costUsd: tasks.reduce((sum, task) => sum + (task.costUsd ?? 0), 0), counts, budgetUsd: null, gates: [], tasks, ...over,
   };
 }
 

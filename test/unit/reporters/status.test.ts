@@ -32,7 +32,7 @@ test('a run under way, key by key', () => {
   const shown = document(story, true);
   expect({ ...shown, tasks: [] }).toEqual({
     v: 1, run: 'strict-types-20261120-073100', state: 'running', exitCode: null, base: '0'.repeat(40), target: 'main',
-    startedAt: '2026-11-20T07:31:00.000Z', finishedAt: null, costUsd: 0.12,
+    startedAt: '2026-11-20T07:31:00.000Z', finishedAt: null, costUsd: 0.12, budgetUsd: null,
     counts: { queued: 2, running: 3, completed: 1, failed: 0, timedOut: 0, cancelled: 0, skipped: 0, overBudget: 0 }, gates: [], tasks: [],
   });
   expect(shown.tasks[0]).toEqual({
