@@ -27,7 +27,7 @@ const work = z.discriminatedUnion('kind', [
 const task = z.strictObject({
   id, name: text, work, needs: z.array(id), env: variables, setup: texts, verify: texts, expect: z.enum(['changes', 'none', 'any']),
   paths: texts.nullable(), timeoutMs: count, idleTimeoutMs: count.nullable(), retries: count, retryOn: z.array(z.enum(['timeout', 'verify', 'agent'])),
-  continueOnError: z.boolean(), concurrency: text.nullable(), branch: z.string(), of: z.string().optional(), late: z.literal(true).optional(),
+  continueOnError: z.boolean(), concurrency: text.nullable(), branch: z.string(), score: text.optional(), candidateOf: id.optional(), choose: z.array(id).min(2).optional(), of: z.string().optional(), late: z.literal(true).optional(),
 });
 const fanOut = z.strictObject({
   id, from: z.strictObject({ task: id, output: text.nullable() }), exclude: texts, batch: z.int().min(1), maxTasks: z.int().min(1), template: task,

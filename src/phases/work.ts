@@ -75,7 +75,7 @@ async function start(context: PhaseContext, job: Job, paths: AttemptPaths): Prom
   if (spec === undefined) throw new Error(`the plan has no agent ${task.work.agent}`);
   const sessionId = state.report?.sessionId ?? null;
   const resume = state.resumeSession && adapter.capabilities.resume ? sessionId : null;
-  const prompt = promptFor(task.work.prompt, { isResumed: resume !== null, feedback: state.feedback, lastFailure: state.lastFailure });
+  const prompt = promptFor(task.work.prompt, { isResumed: resume !== null, feedback: state.feedback, lastFailure: state.lastFailure, saved: state.delivery });
   await context.files.writeText(paths.prompt, prompt);
   try {
     const index = indexOfTask(context.plan, task.id);

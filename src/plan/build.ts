@@ -6,6 +6,7 @@ import type { Diagnostic, Place } from '../manifest/diagnostic.ts';
 import type { Manifest } from '../manifest/parse.ts';
 import type { AdapterCapabilities } from './agents.ts';
 import { MAX_PROMPTS } from '../manifest/limits.ts';
+import { plannedTasks } from './best-of.ts';
 import { contextRequests } from './context.ts';
 import { expectedCosts } from './estimate.ts';
 import type { Sample } from './estimate.ts';
@@ -19,7 +20,7 @@ import type { FanOut, Plan, PlannedTask, RunId, Sha } from './plan.ts';
 import { selectTasks } from './select.ts';
 import type { Selection } from './select.ts';
 import type { Settings } from './settings.ts';
-import { draftOf, pickWork, planTask, promptFileOf } from './task.ts';
+import { draftOf, pickWork, promptFileOf } from './task.ts';
 import type { PlanContext } from './task.ts';
 
 export interface PlanRequest {
@@ -103,9 +104,10 @@ function planMembers(context: PlanContext): { readonly tasks: readonly PlannedTa
   for (const member of context.expansion.members) {
     if (wrong.has(member.definition)) continue;
     const before = context.diagnostics.length;
-    const task = planTask(member, context);
-    if (member.kind !== 'template') tasks.push(task);
-    else {
+    const planned = plannedTasks(member, context);
+    const [task] = planned;
+    if (member.kind !== 'template') tasks.push(...planned);
+    else if (task !== undefined) {
       const { layers } = draftOf(member, context);
       const from = pick(layers, 'foreach');
       const fanOut = from?.value.from === undefined ? null : fanOutOf(member, { needs: pick(layers, 'needs'), expansion: context.expansion, from: { ...from, value: from.value.from, path: [...from.path, 'from'] } }, context.diagnostics);

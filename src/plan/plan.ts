@@ -75,6 +75,12 @@ export interface PlannedTask {
   readonly concurrency: string | null;
   /** Without `refs/heads/`: `orch/<run>/<task>`. */
   readonly branch: string;
+  /** A shell command that prints how good the work is, as a number; higher is better. Run after `verify`. */
+  readonly score?: string;
+  /** It is one attempt among several at this task, which chooses. */
+  readonly candidateOf?: TaskId;
+  /** It runs nothing: it takes the work of the best of these. */
+  readonly choose?: readonly TaskId[];
   /** The task of the manifest that this is a member of; absent = it stands there itself. */
   readonly of?: string;
   /** Its prompt, command, arguments, variables, `setup` and `verify` are templates still: `needs.*` is known when it starts. */

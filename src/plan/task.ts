@@ -90,9 +90,10 @@ export function promptFileOf(member: Member, context: PlanContext): Picked<strin
   return { ...work.picked, value: renderField(work.picked, draftOf(member, context).now) };
 }
 
-function layersOf({ definition }: Member, { settings, source }: PlanContext): readonly Layer[] {
+/** Everything that says something about a member's fields, most important first. */
+export function layersOf({ definition, layer }: Member, { settings, source }: PlanContext): readonly Layer[] {
   const own: Layer = { kind: 'manifest', source, path: definition.path, fields: definition.fields };
-  return [...settings.over, own, ...settings.under];
+  return [...settings.over, ...(layer === undefined ? [] : [layer]), own, ...settings.under];
 }
 
 /** `isTemplate`: texts that are used when the task runs are written as templates. */

@@ -48,6 +48,8 @@ export interface TaskDocument {
   readonly durationMs: number | null;
   readonly log: string | null;
   readonly needs: readonly TaskId[];
+  /** The task at which it is one attempt among several, or null. */
+  readonly candidateOf: TaskId | null;
   /** What it wrote to $ORCH_OUTPUT, by name. */
   readonly outputs: Readonly<Record<string, string>>;
 }
@@ -182,6 +184,7 @@ function taskDocument(planned: PlannedTask, task: TaskState, seen: { readonly no
     durationMs: task.startedAt === null ? null : Math.max(0, (task.settledAt ?? seen.now) - task.startedAt),
     log: task.log,
     needs: planned.needs,
+    candidateOf: planned.candidateOf ?? null,
     outputs: task.outputs,
   };
 }

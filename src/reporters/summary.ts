@@ -6,9 +6,10 @@ import { listSome, plural } from '../lib/text.ts';
 import { safeText } from '../lib/terminal.ts';
 import { formatDuration, isoTime } from '../lib/time.ts';
 import type { Plan, PlannedTask } from '../plan/plan.ts';
+import { isCandidate } from '../run/candidates.ts';
 import { grownPlan } from '../run/grown.ts';
 import type { Instant, TaskOutcome } from '../run/events.ts';
-import type { RunState, TaskState } from '../run/state.ts';
+import type { Counts, RunState, TaskState } from '../run/state.ts';
 import { costLines, overshootText, spentText } from './costs.ts';
 import { isStopped } from './status.ts';
 import { fitLine } from './line.ts';
@@ -36,7 +37,8 @@ export function summaryLines(frozen: Plan, state: RunState, options: SummaryOpti
   const plan = grownPlan(frozen, state);
   const entries: Entry[] = plan.tasks.flatMap((planned, index) => {
     const task = state.tasks[index];
-    return task === undefined ? [] : [{ planned, task, outcome: task.now.at === 'settled' ? task.now.outcome : null }];
+    // Attempts at one task are told of where it is.
+    return task === undefined || isCandidate(plan, index) ? [] : [{ planned, task, outcome: task.now.at === 'settled' ? task.now.outcome : null }];
   });
   const delivered = entries.filter(({ outcome, task }) => outcome === 'completed' && task.delivery !== null && task.delivery.commits > 0);
   const unmerged = delivered.filter(({ task }) => task.merge !== null && task.merge.status !== 'merged');
@@ -46,7 +48,7 @@ export function summaryLines(frozen: Plan, state: RunState, options: SummaryOpti
   const told = missing.filter((entry) => !isUntouched(entry)).map((entry) => missingLines(entry, options.palette));
   const failed = missing.filter(({ outcome }) => outcome !== null && isFailure(outcome));
   const next = nextLines(plan, state, { delivered, failed, palette: options.palette, now: options.now });
-  const total = totalLine(plan, state, options);
+  const total = totalLine(plan, state, { ...options, entries });
   return [
     ...section('Delivered', delivered.map((entry) => [deliveredLine(entry, options.palette)]), { plan, palette: options.palette }),
     ...section('Not merged', unmerged.map((entry) => [unmergedLine(entry, options.palette)]), { plan, palette: options.palette }),
@@ -158,8 +160,17 @@ function limitText(state: RunState, now: Instant): string {
     : "A provider's limit was reached; go on when it allows more with";
 }
 
-function totalLine(plan: Plan, state: RunState, { palette, now, since }: SummaryOptions): string {
-  const { counts } = state;
+/** As in the state, where every task stands for itself. */
+function countsOf(plan: Plan, { counts }: RunState, entries: readonly Entry[]): Counts {
+  if (entries.length === plan.tasks.length) return counts;
+  const of = (outcome: TaskOutcome | null): number => entries.filter((entry) => entry.outcome === outcome).length;
+  return {
+    waiting: of(null), running: 0, completed: of('completed'), failed: of('failed'), timedOut: of('timed-out'), cancelled: of('cancelled'), skipped: of('skipped'), overBudget: of('over-budget'),
+  };
+}
+
+function totalLine(plan: Plan, state: RunState, { palette, now, since, entries }: SummaryOptions & { readonly entries: readonly Entry[] }): string {
+  const counts = countsOf(plan, state, entries);
   const words: readonly (readonly [count: number, word: string, style: (text: string) => string])[] = [
     [counts.completed, 'completed', palette.green],
     [counts.failed, 'failed', palette.red],
@@ -176,6 +187,6 @@ function totalLine(plan: Plan, state: RunState, { palette, now, since }: Summary
   const spent = spentText(plan, state);
   const cost = spent === '' ? '' : `, ${spent}`;
   const took = formatDuration(Math.max(0, (state.finishedAt ?? now) - since));
-  const sign = counts.completed === plan.tasks.length && merges.length === merged ? palette.green('✓') : palette.red('✖');
-  return `${sign} ${palette.bold(plan.run)}: ${[plural(plan.tasks.length, 'task'), ...parts, ...mergeParts].join(', ')} in ${took}${cost}`;
+  const sign = counts.completed === entries.length && merges.length === merged ? palette.green('✓') : palette.red('✖');
+  return `${sign} ${palette.bold(plan.run)}: ${[plural(entries.length, 'task'), ...parts, ...mergeParts].join(', ')} in ${took}${cost}`;
 }

@@ -1,8 +1,9 @@
 // What happens next: a pure question to a plan and a state, asked again after each answer until there is none.
 // It says which task, never when a process really starts (that is the limiter's) and never touches the world.
 import { addedTasks } from '../plan/fan-out.ts';
-import type { Plan } from '../plan/plan.ts';
+import type { Plan, PlannedTask } from '../plan/plan.ts';
 import type { Action, Fact, FailureReason, Instant } from './events.ts';
+import { choiceOf } from './best-of.ts';
 import { overBudgetText } from './budget.ts';
 import { brokenBy, notStartedText } from './breaker.ts';
 import { isBeyond } from './gate.ts';
@@ -190,6 +191,8 @@ function start(plan: Plan, state: RunState, now: Instant): Decision | undefined 
 function blockedBy(plan: Plan, state: RunState, index: number): Decision | true | undefined {
   const task = state.tasks[index];
   if (task?.now.at !== 'waiting' || task.now.next !== 'prepare') return undefined;
+  const planned = plan.tasks[index];
+  if (planned?.choose !== undefined) return blockedChoice(plan, state, planned);
   let isWaiting = false;
   for (const need of indexOf(plan).needs[index] ?? []) {
     const now = state.tasks[need]?.now;
@@ -208,6 +211,15 @@ function blockedBy(plan: Plan, state: RunState, index: number): Decision | true 
     isWaiting = true;
   }
   return isWaiting ? true : undefined;
+}
+
+/** A choice waits for the end of its candidates, and not for their success. */
+function blockedChoice(plan: Plan, state: RunState, task: PlannedTask): Decision | true | undefined {
+  const choice = choiceOf(plan, state, task);
+  if (choice.kind === 'open') return true;
+  if (choice.kind === 'winner') return undefined;
+  const { outcome, reason, message } = choice;
+  return { record: { type: 'task-settled', task: task.id, outcome, reason, message } };
 }
 
 function gateOpensAt(plan: Plan, state: RunState, index: number): Instant {

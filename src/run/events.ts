@@ -114,6 +114,8 @@ export interface PhaseDetail {
   /** work that ended well: what it wrote to $ORCH_OUTPUT, by name. */
   readonly outputs?: Readonly<Record<string, string>>;
   readonly exit?: Exit;
+  /** verify: what the score command printed. */
+  readonly score?: number;
   /** work: how firmly the processes were held: 1 and 2 = a pid namespace, 3 = a subreaper, 4 = session and environment. */
   readonly tier?: number;
   /** Awake milliseconds of the processes of this phase. */

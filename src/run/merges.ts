@@ -1,5 +1,6 @@
 // What of a run can be merged, and what of that is still outstanding: questions to a plan and a state. Pure.
 import type { Plan, TaskId } from '../plan/plan.ts';
+import { isCandidate } from './candidates.ts';
 import { indexOf } from './plan-index.ts';
 import type { RunState, TaskState } from './state.ts';
 
@@ -10,7 +11,7 @@ export function isMergeable(task: TaskState | undefined): boolean {
 
 /** The tasks whose work can be merged and is not, in the plan's order. */
 export function unmergedTasks(plan: Plan, state: RunState): readonly TaskId[] {
-  return plan.tasks.flatMap(({ id }, index) => (isMergeable(state.tasks[index]) && state.tasks[index]?.merge?.status !== 'merged' ? [id] : []));
+  return plan.tasks.flatMap(({ id }, index) => (isMergeable(state.tasks[index]) && !isCandidate(plan, index) && state.tasks[index]?.merge?.status !== 'merged' ? [id] : []));
 }
 
 /** Of these, the ones that somebody has asked to merge: the plan, or `orch merge`. */
@@ -29,7 +30,8 @@ export function mergeNeeds(plan: Plan, state: RunState, id: TaskId): readonly Ta
     for (const need of needs[index] ?? []) {
       if (seen.has(need)) continue;
       seen.add(need);
-      if (isMergeable(state.tasks[need])) found.add(need);
+      // What a choice took is merged as its own.
+      if (isMergeable(state.tasks[need]) && !isCandidate(plan, need)) found.add(need);
       else visit(need);
     }
   };

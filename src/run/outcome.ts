@@ -2,6 +2,7 @@
 import { EXIT, unreachable } from '../errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { CancelReason, FailureReason, TaskOutcome } from './events.ts';
+import { isCandidate } from './candidates.ts';
 import { openFanOuts } from './grown.ts';
 import { outstandingMerges } from './merges.ts';
 import type { Counts, RunState, TaskState } from './state.ts';
@@ -75,6 +76,8 @@ export function exitCodeOf(plan: Plan, state: RunState): number {
   const missing = plan.tasks.flatMap((task, i) => {
     const now = state.tasks[i]?.now;
     if (now?.at !== 'settled' || now.outcome === 'completed') return [];
+    // What the attempts at one task came to is said by the one that chooses.
+    if (isCandidate(plan, i)) return [];
     // `continue-on-error` forgives a failure, not that the task was never given its chance.
     return task.continueOnError && !isResumable(now.reason) && now.outcome !== 'skipped' ? [] : [now];
   });
@@ -123,7 +126,7 @@ function toleratedFailures(plan: Plan, state: RunState): number {
   for (const [i, task] of plan.tasks.entries()) {
     const now = state.tasks[i]?.now;
     const isFailure = now?.at === 'settled' && (now.outcome === 'failed' || now.outcome === 'timed-out' || now.outcome === 'over-budget');
-    if (isFailure && task.continueOnError) tolerated += 1;
+    if (isFailure && (task.continueOnError || isCandidate(plan, i))) tolerated += 1;
   }
   return tolerated;
 }

@@ -3,6 +3,7 @@
 import { unreachable } from '../errors.ts';
 import type { Plan, TaskId } from '../plan/plan.ts';
 import type { AgentReport, PhaseDetail, PhaseResult, RunEvent, Tokens } from './events.ts';
+import { isDecided } from './candidates.ts';
 import { scopeKey } from './breaker.ts';
 import { grownPlan, openFanOuts } from './grown.ts';
 import { countKey, failuresOf, isResumable } from './outcome.ts';
@@ -107,7 +108,7 @@ function finishPhase(plan: Plan, state: RunState, event: Finished): RunState {
   if (task === undefined) throw new Error(`the plan has no task ${event.task}`);
   const after = update({ ...state, ...withCosts(plan, state, { index, result }) }, index, (before) => {
     const learned = learn(before, result.detail);
-    return result.ok ? succeed(learned, event, task.verify.length > 0) : fail(learned, event, result);
+    return result.ok ? succeed(learned, event, { hasVerify: task.verify.length > 0 || task.score !== undefined, isChoice: task.choose !== undefined }) : fail(learned, event, result);
   });
   return onPhaseEnd(plan, after, event);
 
@@ -119,6 +120,7 @@ function finishPhase(plan: Plan, state: RunState, event: Finished): RunState {
       now: retry.now,
       counted: before.counted + (retry.counts ? 1 : 0),
       infra: failure.retry === 'infrastructure' ? before.infra + 1 : 0,
+      step: before.step + (retry.climbs === true ? 1 : 0),
       workDone: before.workDone && finished.phase === 'verify' && (retry.now.at === 'ending' || (retry.now.at === 'waiting' && retry.now.next === 'verify')),
       verified: false,
       feedback: retry.now.at === 'waiting' ? (failure.feedback ?? before.feedback) : before.feedback,
@@ -128,11 +130,13 @@ function finishPhase(plan: Plan, state: RunState, event: Finished): RunState {
   }
 }
 
-function succeed(task: TaskState, event: Finished, hasVerify: boolean): TaskState {
+function succeed(task: TaskState, event: Finished, { hasVerify, isChoice }: { readonly hasVerify: boolean; readonly isChoice: boolean }): TaskState {
   const { attempt, phase, at } = event;
   const completed: TaskState['now'] = { at: 'ending', outcome: 'completed', reason: null, message: null };
   switch (phase) {
     case 'prepare':
+      // A candidate that was taken has been verified, as far as it was asked for.
+      if (isChoice) return { ...task, now: completed, workDone: true, verified: true };
       return { ...task, now: { at: 'waiting', next: 'work', attempt, notBefore: at } };
     case 'work':
       return { ...task, now: hasVerify ? { at: 'waiting', next: 'verify', attempt, notBefore: at } : completed, workDone: true, infra: 0 };
@@ -152,6 +156,7 @@ function learn(task: TaskState, detail: PhaseDetail): TaskState {
     delivery: detail.delivery ?? (detail.start === undefined ? task.delivery : null),
     report: detail.report === undefined ? task.report : addReport(task.report, detail.report),
     outputs: detail.outputs ?? task.outputs,
+    score: detail.score ?? (detail.start === undefined && detail.delivery === undefined ? task.score : null),
     exit: detail.exit ?? task.exit,
     log: detail.log ?? task.log,
     notes: detail.notes === undefined || detail.notes.length === 0 ? task.notes : [...task.notes, ...detail.notes].slice(-20),
@@ -185,7 +190,7 @@ function resume(plan: Plan, state: RunState, alsoFailed: boolean): RunState {
   let next: RunState = { ...state, cancelling: null, finishedAt: null, exitCode: null, gates: {}, throttles: {}, warm: [], trouble: {} };
   for (const index of plan.tasks.keys()) {
     const task = next.tasks[index];
-    if (task === undefined) continue;
+    if (task === undefined || isDecided(plan, next, index)) continue;
     const reopened = reopen(task, alsoFailed);
     if (reopened !== task) next = update(next, index, () => reopened);
   }

@@ -42,6 +42,8 @@ export interface TaskState {
   /** The present attempt's agent has ended well and its work is collected: it is never run again, only verified. */
   readonly workDone: boolean;
   readonly verified: boolean;
+  /** What its score command printed of the work that is verified; null = none, or no number. */
+  readonly score: number | null;
   /** What the next attempt should be told: the failing verify output, or what the timed-out try had saved. */
   readonly feedback: string | null;
   /** The next work phase goes on in the same worktree and session. */
@@ -171,7 +173,7 @@ export interface RunState {
 export const FRESH: TaskState = {
   now: { at: 'waiting', next: 'prepare', attempt: 1, notBefore: 0 },
   attempts: 0, counted: 0, infra: 0, step: 0, startedAt: null, settledAt: null, start: null, worktree: null, delivery: null,
-  report: null, outputs: {}, exit: null, log: null, workDone: false, verified: false, feedback: null, resumeSession: false, notes: [], lastFailure: null, merge: null,
+  report: null, outputs: {}, exit: null, log: null, workDone: false, verified: false, score: null, feedback: null, resumeSession: false, notes: [], lastFailure: null, merge: null,
 };
 
 /** The state before the first fact. */
