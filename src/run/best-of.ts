@@ -1,4 +1,5 @@
 // Which of several attempts at one task is taken: those that completed, by score, then by the size of their change. Pure.
+import { plural } from '../lib/text.ts';
 import type { Plan, PlannedTask } from '../plan/plan.ts';
 import type { FailureReason, TaskOutcome } from './events.ts';
 import { isResumable } from './outcome.ts';
@@ -50,5 +51,5 @@ function valueText(state: TaskState): string {
   const { now, score } = state;
   if (now.at !== 'settled') return now.at;
   if (now.outcome !== 'completed') return now.reason ?? now.outcome;
-  return [...(score === null ? [] : [`score ${score}`]), `${linesOf(state)} lines`].join(', ');
+  return [...(score === null ? [] : [`score ${score}`]), plural(linesOf(state), 'line')].join(', ');
 }
