@@ -26,7 +26,7 @@ const table: readonly (readonly [folder: string, allowed: readonly string[]])[] 
   ['errors.ts', []],
   ['manifest/', []],
   ['plan/', ['manifest/']],
-  ['config/', ['manifest/', 'plan/']],
+  ['config/', ['manifest/', 'plan/', 'agents/adapters.ts']],
   ['run/driver.ts', ['run/', 'plan/', 'type:effects/effects.ts']],
   ['run/', ['plan/']],
   ['agents/', ['type:plan/', 'type:run/']],

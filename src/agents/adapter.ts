@@ -1,19 +1,35 @@
 // What orch needs to know of an agent program: how to start it, how to read its stream, what its end means. Pure; one
 // file per client. A new adapter is one file here, one line in adapters.ts and one folder of recordings.
 import type { AgentSpec, Work } from '../plan/plan.ts';
-import type { AgentReport, Exit, FailureReason, Instant, ProviderSignal, RetryClass } from '../run/events.ts';
+import type { AgentReport, Exit, FailureReason, Instant, ProviderSignal, RetryClass, Tokens } from '../run/events.ts';
 
 export type AgentWork = Extract<Work, { kind: 'agent' }>;
 
-/** What an adapter can honour; a manifest that asks for more is refused before anything is created. */
+/** What a client can honour; a manifest that asks for more is refused before anything is created (plan/agents.ts). */
 export interface Capabilities {
   readonly model: boolean;
   readonly maxTurns: boolean;
-  readonly permissionMode: boolean;
   readonly allowedTools: boolean;
+  /** How hard the model should think. */
+  readonly effort: boolean;
+  /** It stops by itself at a sum of money. */
   readonly budget: boolean;
+  /** It can go on with an earlier session. */
   readonly resume: boolean;
+  /** It says what it cost; otherwise tokens at most. */
   readonly cost: boolean;
+  /** Names of its permission modes; none = it has no such thing. */
+  readonly permissionMode: readonly string[];
+  /** The one of them that changes nothing; null = there is none. */
+  readonly readOnlyMode: string | null;
+}
+
+/** Versions of a client, as `--version` says them: `1.2.3`. */
+export interface Versions {
+  /** Older ones are refused: they lack what the adapter relies on. */
+  readonly least: string;
+  /** The newest one whose behaviour was measured. */
+  readonly measured: string;
 }
 
 export interface LaunchRequest {
@@ -70,10 +86,13 @@ export interface Adapter {
   /** Whose quota it uses: tasks of one provider share a gate. */
   readonly provider: string;
   readonly capabilities: Capabilities;
+  /** null = its program is not asked for its version. */
+  readonly versions: Versions | null;
   /** Names or `PREFIX_*` of variables that its program needs, for credentials above all; passed beyond the allow-list. */
   readonly passEnv: readonly string[];
   launch(request: LaunchRequest): Launch;
-  read(spec: AgentSpec): StreamReader;
+  /** `before`: what the client had counted for the session that is resumed, from the attempt before; null = a new session, or it is not known. */
+  read(spec: AgentSpec, before?: Tokens | null): StreamReader;
   /** How a person continues the session by hand, as argv. */
   resumeCommand(spec: AgentSpec, sessionId: string): readonly string[] | null;
 }

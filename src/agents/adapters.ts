@@ -2,9 +2,10 @@
 import { EXIT, OrchError } from '../errors.ts';
 import type { Adapter } from './adapter.ts';
 import { claude } from './claude.ts';
+import { codex } from './codex.ts';
 import { command } from './command.ts';
 
-const ADAPTERS: ReadonlyMap<string, Adapter> = new Map([claude, command].map((adapter) => [adapter.name, adapter]));
+const ADAPTERS: ReadonlyMap<string, Adapter> = new Map([claude, codex, command].map((adapter) => [adapter.name, adapter]));
 
 /** Names that `AgentSpec.adapter` may have. */
 export const knownAdapters: readonly string[] = [...ADAPTERS.keys()];

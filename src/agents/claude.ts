@@ -1,8 +1,8 @@
 // The adapter of Claude Code (`claude -p`): command line, environment, stream. What its flags and events do was measured
 // on 2.1.197 and 2.1.328.
 import type { Adapter, LaunchRequest, Launch } from './adapter.ts';
+import { readEvents } from './facts.ts';
 import { StreamJson } from './stream-json.ts';
-import { streamVerdict } from './verdict.ts';
 
 // Without a person who could be asked, the client's default mode refuses every edit and then exits 0. This one allows
 // edits inside the working directory and nothing outside of it.
@@ -25,21 +25,18 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
 export const claude: Adapter = {
   name: 'claude',
   provider: 'anthropic',
-  capabilities: { model: true, maxTurns: true, permissionMode: true, allowedTools: true, budget: true, resume: true, cost: true },
+  capabilities: {
+    model: true, maxTurns: true, allowedTools: true, effort: true, budget: true, resume: true, cost: true,
+    permissionMode: ['default', 'manual', 'acceptEdits', 'auto', 'dontAsk', 'plan', 'bypassPermissions'], readOnlyMode: 'plan',
+  },
+  versions: { least: '2.0.0', measured: '2.1.328' },
   passEnv: [
     'ANTHROPIC_*', 'CLAUDE_CODE_OAUTH_TOKEN', 'CLAUDE_CONFIG_DIR', 'CLAUDE_CODE_USE_BEDROCK', 'CLAUDE_CODE_USE_VERTEX', 'CLAUDE_CODE_USE_FOUNDRY',
     'CLAUDE_CODE_SKIP_BEDROCK_AUTH', 'CLAUDE_CODE_SKIP_VERTEX_AUTH', 'AWS_*', 'GOOGLE_APPLICATION_CREDENTIALS', 'GOOGLE_CLOUD_PROJECT', 'CLOUD_ML_REGION', 'VERTEX_REGION_*',
     'CLOUDSDK_CONFIG', 'AZURE_*', 'IS_SANDBOX',
   ],
   launch,
-  read() {
-    const stream = new StreamJson();
-    return {
-      line: (text, from) => (from === 'stdout' ? stream.line(text) : text.trim() === '' ? null : text),
-      signal: () => stream.takeSignal(),
-      verdict: (end) => streamVerdict(stream, end),
-    };
-  },
+  read: () => readEvents(new StreamJson()),
   resumeCommand: (spec, sessionId) => [...spec.command, '--resume', sessionId],
 };
 
@@ -51,6 +48,7 @@ function launch({ spec, work, prompt, newSessionId, resume, budgetUsd }: LaunchR
     '-p', '--output-format', 'stream-json', '--verbose',
     ...(work.model === null ? [] : ['--model', work.model]),
     '--permission-mode', work.permissionMode ?? HEADLESS_PERMISSION_MODE,
+    ...(work.effort === undefined ? [] : ['--effort', work.effort]),
     ...(work.maxTurns === null ? [] : ['--max-turns', String(work.maxTurns)]),
     ...(budgetUsd == null ? [] : ['--max-budget-usd', String(budgetUsd)]),
     // The list ends at the next flag, so it must not be the last one.

@@ -2,8 +2,9 @@
 // or what a claude-compatible stream says.
 import { EXIT, OrchError, unreachable } from '../errors.ts';
 import type { Adapter, Launch, LaunchRequest } from './adapter.ts';
+import { readEvents } from './facts.ts';
 import { StreamJson } from './stream-json.ts';
-import { streamVerdict, textVerdict } from './verdict.ts';
+import { textVerdict } from './verdict.ts';
 
 // One argument may have 128 KiB on Linux, and less is left of it than one would think.
 const LONGEST_ARGUMENT_BYTES = 100 * 1024;
@@ -11,17 +12,11 @@ const LONGEST_ARGUMENT_BYTES = 100 * 1024;
 export const command: Adapter = {
   name: 'command',
   provider: 'command',
-  capabilities: { model: false, maxTurns: false, permissionMode: false, allowedTools: false, budget: false, resume: false, cost: false },
+  capabilities: { model: false, maxTurns: false, allowedTools: false, effort: false, budget: false, resume: false, cost: false, permissionMode: [], readOnlyMode: null },
+  versions: null,
   passEnv: [],
   launch,
-  read(spec) {
-    const stream = spec.output === 'claude-stream-json' ? new StreamJson() : null;
-    return {
-      line: (text, from) => (stream !== null && from === 'stdout' ? stream.line(text) : text.trim() === '' ? null : text),
-      signal: () => stream?.takeSignal() ?? null,
-      verdict: (end) => (stream === null ? textVerdict(end) : streamVerdict(stream, end)),
-    };
-  },
+  read: (spec) => (spec.output === 'claude-stream-json' ? readEvents(new StreamJson()) : { line: (text) => (text.trim() === '' ? null : text), verdict: textVerdict }),
   resumeCommand: () => null,
 };
 

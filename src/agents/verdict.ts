@@ -1,25 +1,28 @@
 // What an attempt's end means: one decision from (events, exit, stderr) and nothing else. An agent's own claim makes at
 // most `ok`, which says that it claims success; git decides later whether anything was delivered.
 import { unreachable } from '../errors.ts';
-import type { AgentReport, Exit, FailureReason, RetryClass } from '../run/events.ts';
-import { firstLine, lastLine } from '../lib/cut.ts';
+import type { AgentReport, Exit } from '../run/events.ts';
+import { cutBytes, firstLine, lastLine } from '../lib/cut.ts';
 import type { StreamReader, Verdict } from './adapter.ts';
-import type { ResultEvent, StreamJson } from './stream-json.ts';
+import type { ResultEvent, StreamFacts } from './facts.ts';
+import { resetTimeIn } from './reset-time.ts';
 
 export type End = Parameters<StreamReader['verdict']>[0];
 type Failure = Pick<Extract<Verdict, { ok: false }>, 'reason' | 'retry' | 'message'> & { readonly notBefore?: number | null };
 
+const RESULT_BYTES = 64 * 1024;
 const AUTH_KINDS = ['authentication_failed', 'authentication_error', 'permission_error', 'oauth_org_not_allowed', 'account_on_hold', 'verification_required', 'cloud_credential_error'];
 const AUTH_TEXT = /not logged in|run \/login|invalid api key|invalid authentication|oauth token (has )?(expired|revoked)|missing api key|please log ?in/i;
 const USAGE_TEXT = /hit your (\w+ )*limit|usage limit reached|\blimit reached\b.*\bresets\b/i;
 
-/** The verdict on a claude-compatible stream. */
-export function streamVerdict(stream: StreamJson, end: End): Verdict {
+/** The verdict on what a client's stream said. */
+export function streamVerdict(stream: StreamFacts, end: End): Verdict {
   const report: AgentReport = {
     sessionId: stream.sessionId, model: stream.model, costUsd: stream.costUsd, tokens: stream.tokens, turns: stream.turns,
-    result: stream.result === null || stream.result.text === '' ? null : stream.result.text,
+    result: stream.result === null || stream.result.text === '' ? null : cutBytes(stream.result.text, RESULT_BYTES),
+    ...(stream.sessionTokens == null ? {} : { sessionTokens: stream.sessionTokens }),
   };
-  const failure = stoppedBy(end.exit, stream) ?? resultFailure(stream) ?? exitFailure(end, stream.result !== null);
+  const failure = stoppedBy(end.exit, stream) ?? resultFailure(stream, end) ?? exitFailure(end, stream.result !== null);
   if (failure === null) return { ok: true, report, denials: stream.denials };
   return { ok: false, reason: failure.reason, retry: failure.retry, message: failure.message, report, notBefore: failure.notBefore ?? null };
 }
@@ -34,7 +37,7 @@ export function textVerdict(end: End): Verdict {
 }
 
 /** What orch or the system did to the process outweighs everything that it said. */
-function stoppedBy(exit: Exit, stream: StreamJson | null): Failure | null {
+function stoppedBy(exit: Exit, stream: StreamFacts | null): Failure | null {
   const retrying = stream?.retrying ?? null;
   const meanwhile = retrying === null ? '' : `, while the client was repeating a request that failed (${retrying.kind} ${retrying.status ?? ''})`.replace(' )', ')');
   switch (exit.kind) {
@@ -59,42 +62,34 @@ function stoppedBy(exit: Exit, stream: StreamJson | null): Failure | null {
 }
 
 /** The failure that the last result reports, or null if it claims success or there is none. */
-function resultFailure(stream: StreamJson): Failure | null {
+function resultFailure(stream: StreamFacts, { now }: End): Failure | null {
   const { result } = stream;
-  if (result === null || (!result.isError && result.subtype === 'success')) return null;
-  const message = firstLine(result.text, 500) || result.subtype;
-  if (result.subtype === 'error_max_turns') return { reason: 'max-turns', retry: 'agent', message };
-  if (result.subtype === 'error_max_budget_usd') return { reason: 'budget', retry: 'never', message };
-  return { ...classify(result, stream), message };
+  if (result === null || !result.isError) return null;
+  return { ...classify(result, stream.limit, now), message: firstLine(result.text, 500) || 'failed without saying why' };
 }
 
-/** Machine-readable fields first, words only where there is none. */
-function classify(result: ResultEvent, stream: StreamJson): { readonly reason: FailureReason; readonly retry: RetryClass; readonly notBefore?: number | null } {
-  const { status, text } = result;
-  const says = (...kinds: readonly string[]): boolean => kinds.some((kind) => result.kinds.includes(kind));
-  const isUsageLimit = says('usage_limit_reached') || stream.limit !== null || ((status === 429 || status === null) && USAGE_TEXT.test(text));
-  if (isUsageLimit) return { reason: 'usage-limit', retry: 'provider', notBefore: stream.limit?.resetsAt ?? resetIn(text) };
-  if (says('billing_error') || /credit balance is too low/i.test(text)) return { reason: 'billing', retry: 'never' };
+/** Machine-readable fields first, words only where there is none. Its order is that of what explains more. */
+function classify({ status, text, kinds }: ResultEvent, limit: StreamFacts['limit'], now: number): Omit<Failure, 'message'> {
+  const says = (...names: readonly string[]): boolean => names.some((name) => kinds.includes(name));
+  if (says('error_max_turns')) return { reason: 'max-turns', retry: 'agent' };
+  if (says('error_max_budget_usd')) return { reason: 'budget', retry: 'never' };
+  const isUsageLimit = says('usage_limit_reached') || limit !== null || ((status === 429 || status === null) && USAGE_TEXT.test(text));
+  if (isUsageLimit) return { reason: 'usage-limit', retry: 'provider', notBefore: limit?.resetsAt ?? resetTimeIn(text, now) };
+  if (says('billing_error', 'insufficient_quota') || /credit balance is too low/i.test(text)) return { reason: 'billing', retry: 'never' };
   if (status === 401 || status === 403 || says(...AUTH_KINDS) || (status === null && AUTH_TEXT.test(text))) return { reason: 'auth', retry: 'never' };
-  if (status === 413 || result.terminalReason === 'prompt_too_long' || /prompt is too long|context (window|length)/i.test(text)) return { reason: 'context', retry: 'never' };
+  if (status === 413 || says('prompt_too_long', 'context_length_exceeded') || /prompt is too long|context (window|length)/i.test(text)) return { reason: 'context', retry: 'never' };
   if (status === 404 || says('model_not_found')) return { reason: 'model-not-found', retry: 'never' };
-  if (status === 429 || says('rate_limit', 'rate_limit_error')) return { reason: 'rate-limited', retry: 'provider' };
+  if (status === 429 || says('rate_limit', 'rate_limit_error')) return { reason: 'rate-limited', retry: 'provider', notBefore: resetTimeIn(text, now) };
   const isServer = (status !== null && status >= 500) || says('overloaded', 'overloaded_error', 'server_error', 'api_error');
-  const isNetwork = status === null && /connection error|ECONN|ENOTFOUND|EAI_AGAIN|socket|timed out|fetch failed/i.test(text) && result.terminalReason !== 'completed';
+  const isNetwork = status === null && /connection error|ECONN|ENOTFOUND|EAI_AGAIN|socket|timed out|fetch failed/i.test(text) && !says('completed');
   if (isServer || isNetwork) return { reason: 'overloaded', retry: 'provider' };
   return { reason: 'agent-error', retry: 'agent' };
-}
-
-/** Older clients say `…limit reached|<seconds since the epoch>`. */
-function resetIn(text: string): number | null {
-  const seconds = /limit reached\|(\d{9,11})\b/i.exec(text)?.[1];
-  return seconds === undefined ? null : Number(seconds) * 1000;
 }
 
 /** What an exit code means when the stream reports no failure. */
 function exitFailure(end: End, hasResult: boolean): Failure | null {
   const code = end.exit.kind === 'code' ? end.exit.code : 0;
-  const said = lastLine(end.stderrTail);
+  const said = lastLine(end.stderrTail.split('\n').filter((line) => /^\s*error\b/i.test(line)).join('\n')) ?? lastLine(end.stderrTail);
   if (code === 0) return hasResult ? null : { reason: 'no-terminal-event', retry: 'agent', message: 'ended without a result' };
   // Clients that catch the signal tell it by their exit code.
   const terminated = code === 143 ? ' (terminated from outside)' : code === 129 ? ' (hung up)' : code === 130 ? ' (interrupted)' : '';

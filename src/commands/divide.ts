@@ -92,7 +92,7 @@ function requireAsked(settings: Settings): Asked {
     kind: 'agent', agent: spec.name, prompt: '', args: [], maxTurns: null, allowedTools: [],
     model: capabilities.model ? (modelsOf(layers, spec.name, diagnostics).model?.value ?? null) : null,
     // Reads, and is refused everything else.
-    permissionMode: capabilities.permissionMode ? 'plan' : null,
+    permissionMode: capabilities.readOnlyMode,
   };
   if (diagnostics.length > 0) throw badInput(diagnostics);
   return { spec, adapter, work, timeoutMs: pick(layers, 'timeout')?.value ?? 0, settings };
@@ -145,7 +145,7 @@ async function askOnce(prompt: string, asking: Asking & { readonly session: stri
       env: agentEnvironment({ parent: process.env, pass: [...settings.passEnv, ...adapter.passEnv], set: { ...spec.env, ...launch.env, ORCH_PROMPT_FILE: promptFile } }),
       onLine: (line, stream) => {
         const text = reader.line(line, stream);
-        if (text === null || spec.output === 'text') return;
+        if (text === null || (adapter.name === 'command' && spec.output === 'text')) return;
         shown += 1;
         if (shown <= MOST_SHOWN) note(`  ${safeText(text.split('\n')[0] ?? '').slice(0, 120)}`);
       },

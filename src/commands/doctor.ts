@@ -12,6 +12,9 @@ import { defaultWorktreesRoot, openRepository, repositoryFolder } from '../effec
 import { EXIT, OrchError } from '../errors.ts';
 import { createPalette } from '../lib/color.ts';
 import { version } from '../lib/version.ts';
+import type { AgentSpec } from '../plan/plan.ts';
+import { adapterFor } from '../agents/adapters.ts';
+import { requireVersion } from './agent-versions.ts';
 import { requireAgent } from './preflight.ts';
 import { outputOf, print, printJson } from './terminal.ts';
 
@@ -104,12 +107,18 @@ async function agentChecks(topLevel: string | null, root: string): Promise<Check
     const name = `agent ${agent.name}`;
     try {
       const program = await requireAgent(agent, root);
-      const said = agent.adapter === 'command' ? '' : await run(program, ['--version'], { timeout: 20_000 }).then(({ stdout }) => stdout.trim().split('\n')[0] ?? '', () => 'does not say its version');
-      checks.push({ name, result: 'ok', detail: [program, said].filter((part) => part !== '').join('  ') });
+      checks.push({ name, result: 'ok', detail: `${program}${versionText(agent, await requireVersion(agent, program))}` });
     } catch (error) {
       if (!(error instanceof OrchError)) throw error;
-      checks.push({ name, result: 'missing', detail: error.message });
+      checks.push({ name, result: error.code === 'agent-too-old' ? 'problem' : 'missing', detail: error.message, hint: error.code === 'agent-too-old' ? error.hint : undefined });
     }
   }
   return checks;
+}
+
+function versionText({ adapter }: AgentSpec, version: string | null): string {
+  const { versions } = adapterFor(adapter);
+  if (versions === null) return '';
+  if (version === null) return '  (does not say its version)';
+  return `  ${version}${version === versions.measured ? '' : `  (orch was measured with ${versions.measured})`}`;
 }

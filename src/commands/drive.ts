@@ -4,7 +4,7 @@ import type { Driver } from '../run/driver.ts';
 import type { Hub } from '../reporters/hub.ts';
 import { RESTORE_TERMINAL } from '../lib/terminal.ts';
 import { createClock } from '../effects/clock.ts';
-import { listenForSignals } from './signals.ts';
+import { listenForSignals, type SignalHooks } from './signals.ts';
 import { outliveReaders } from './streams.ts';
 import type { Listener, SessionEnd, SessionOptions } from './session.ts';
 import { note } from './terminal.ts';
@@ -13,6 +13,8 @@ import { note } from './terminal.ts';
 export async function drive<End extends SessionEnd | null>(
   start: (hooks: Pick<SessionOptions, 'listener' | 'onStart' | 'onNotice'>) => Promise<End>,
   reporting: (plan: Plan) => Hub,
+  /** Whether a terminal that goes away is none of ours any more. */
+  { isDetached }: Pick<SignalHooks, 'isDetached'> = {},
 ): Promise<End> {
   outliveReaders();
   let hub: Hub | null = null;
@@ -23,6 +25,7 @@ export async function drive<End extends SessionEnd | null>(
       if (process.stderr.isTTY) process.stderr.write(RESTORE_TERMINAL);
     },
     resume: () => hub?.resume(),
+    ...(isDetached === undefined ? {} : { isDetached }),
   });
   const bugs = listenForBugs();
   const listener = (plan: Plan): Listener => {

@@ -2,22 +2,30 @@
 import { realpathSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import type { Clock, Repository, Sandbox, Workspace } from '../effects/effects.ts';
+import type { Clock, GitMounts, Repository, Sandbox } from '../effects/effects.ts';
 import type { Containment } from '../effects/processes/containment.ts';
 import { probeSandbox, sandboxFor, type Credential } from '../effects/sandbox.ts';
-import { releaseGit } from '../effects/sandbox-git.ts';
 import { EXIT, OrchError } from '../errors.ts';
 import type { Plan } from '../plan/plan.ts';
 
 export interface IsolationParts {
   /** null = no sandbox. */
   readonly containment: Containment | null;
-  readonly sandboxOf: (workspace: Pick<Workspace, 'path' | 'branch'>, files: { readonly dir: string }) => Sandbox | null;
-  /** Takes back what sandboxes needed in the repository. */
-  release(): void;
+  /** null = no sandbox. */
+  readonly sandboxOf: ((place: SandboxPlace) => Sandbox) | null;
 }
 
-const NONE: IsolationParts = { containment: null, sandboxOf: () => null, release: () => undefined };
+/** Where something is to run. */
+export interface SandboxPlace {
+  readonly worktree: string;
+  readonly git: GitMounts;
+  /** A folder of its own that it may write. */
+  readonly dir: string;
+  /** Files in there that are orch's, and need not exist. */
+  readonly records: readonly string[];
+}
+
+const NONE: IsolationParts = { containment: null, sandboxOf: null };
 
 /** Throws OrchError (exit 3) when the plan asks for a sandbox that does not work here; `auto` goes on without and says so. */
 export async function requireIsolation({ plan, repo, clock, notice }: { plan: Plan; repo: Repository; clock: Clock; notice: (line: string) => void }): Promise<IsolationParts> {
@@ -36,11 +44,10 @@ export async function requireIsolation({ plan, repo, clock, notice }: { plan: Pl
   const programs = Object.values(plan.agents).flatMap(({ command: [program = ''] }) => (program.includes('/') ? realPathOf(path.resolve(repo.topLevel ?? commonDir, program)) : []));
   return {
     containment,
-    sandboxOf: ({ path: worktree, branch }, { dir }) => sandboxFor({
-      worktree, git: { kind: 'worktree', commonDir, branch }, scratch: path.join(dir, 'sandbox'), network: isolation.network,
-      credential: credentialOf(isolation.credential), read: [...links, ...programs, ...isolation.read], write: [dir],
+    sandboxOf: ({ worktree, git, dir, records }) => sandboxFor({
+      worktree, git, scratch: path.join(dir, 'sandbox'), network: isolation.network,
+      credential: credentialOf(isolation.credential), read: [...links, ...programs, ...isolation.read], write: [dir], sealed: records,
     }),
-    release: () => releaseGit({ kind: 'worktree', commonDir, branch: `orch/${plan.run}/task` }),
   };
 }
 

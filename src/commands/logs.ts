@@ -1,9 +1,6 @@
 // `orch logs TASK`: an agent's progress as people read it, or its bytes; with `-f` until the task has ended.
 import { open, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { StringDecoder } from 'node:string_decoder';
-import { adapterFor } from '../agents/adapters.ts';
-import type { StreamReader } from '../agents/adapter.ts';
 import { pause } from '../effects/clock.ts';
 import { openRepository } from '../effects/git/repository.ts';
 import { EXIT, OrchError } from '../errors.ts';
@@ -13,6 +10,7 @@ import { loadRun } from '../journal/store.ts';
 import { safeText } from '../lib/terminal.ts';
 import type { Plan, PlannedTask } from '../plan/plan.ts';
 import { grownPlan } from '../run/grown.ts';
+import { progressLines } from './agent-log.ts';
 import { stateOf } from './session.ts';
 import { loadStatus, requireTask } from './status.ts';
 import { note } from './terminal.ts';
@@ -96,18 +94,10 @@ async function copyFrom(file: string, from: number, show: (bytes: Buffer) => voi
   }
 }
 
-/** The adapter's own reader says what a line means to a person; a `run` task's lines mean themselves. */
+/** As people read it. */
 function readable(plan: Plan, task: PlannedTask | undefined): (bytes: Buffer) => void {
-  const agent = task?.work.kind === 'agent' ? plan.agents[task.work.agent] : undefined;
-  const reader: Pick<StreamReader, 'line'> = agent === undefined ? { line: (text) => text } : adapterFor(agent.adapter).read(agent);
-  const decoder = new StringDecoder('utf8');
-  let rest = '';
+  const lines = progressLines(plan, task);
   return (bytes) => {
-    const lines = (rest + decoder.write(bytes)).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) {
-      const text = reader.line(line, 'stdout');
-      if (text !== null) process.stdout.write(`${safeText(text)}\n`);
-    }
+    for (const text of lines(bytes)) process.stdout.write(`${safeText(text)}\n`);
   };
 }

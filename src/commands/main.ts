@@ -33,7 +33,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     .command(['status [run] [task]', 'tasks', 'ps'], 'What is queued, running and done', (y) => y
       .positional('run', { type: 'string', describe: 'A run, or a unique beginning of one; default the newest' })
       .positional('task', { type: 'string' })
-      .option('json', { type: 'boolean', describe: 'One JSON document' }),
+      .option('json', { type: 'boolean', describe: 'One JSON document; with --watch, all events as NDJSON' })
+      .option('watch', { alias: 'w', type: 'boolean', describe: 'The live view, until the run has ended; Ctrl-C leaves the view only' }),
       run(async (args) => await (await import('./status.ts')).statusCommand(args)))
     .command('logs <task>', 'An agent’s progress', (y) => y
       .positional('task', { type: 'string', demandOption: true })
@@ -42,11 +43,34 @@ export async function main(argv: readonly string[]): Promise<number> {
       .option('follow', { alias: 'f', type: 'boolean', describe: 'Go on until the task has ended' })
       .option('raw', { type: 'boolean', describe: 'The bytes as the agent printed them' }),
       run(async (args) => await (await import('./logs.ts')).logsCommand(args)))
+    .command('wait [what]', 'Until a run has ended, and with its exit code; or a task: 0 if it completed', (y) => y
+      .positional('what', { type: 'string', describe: 'A run, or a task of the newest run; default the newest run' })
+      .option('run', { type: 'string', describe: 'The run of the task' }),
+      run(async (args) => await (await import('./wait.ts')).waitCommand(args)))
+    .command('cancel [task..]', 'End tasks of a run, whether it is live or was stopped; what they had done is saved', (y) => y
+      .positional('task', { type: 'string', array: true, describe: 'Tasks, or all of a matrix or foreach by its name' })
+      .option('all', { type: 'boolean', describe: 'Every task that has not ended' })
+      .option('run', { type: 'string', describe: 'Default: the newest run' }),
+      run(async (args) => await (await import('./cancel.ts')).cancelCommand(args)))
+    .command('retry <task..>', 'Try tasks again that did not complete, in the live run or by going on with one that has ended', retryOptions,
+      run(async (args) => await (await import('./retry.ts')).retryCommand(args)))
+    .command('add [what..]', 'Add tasks to a live run: prompts, or a manifest whose tasks may need those of the run', (y) => y
+      .positional('what', { type: 'string', array: true, describe: 'Prompts, a manifest, or -' })
+      .option('run', { type: 'string', describe: 'Default: the newest run' })
+      .option('agent', { type: 'string', describe: 'For every one of these tasks' })
+      .option('model', { type: 'string', describe: 'For every one of these tasks' })
+      .option('timeout', { type: 'string', describe: 'For every one of these tasks: 90s, 20m, 1h30m' }),
+      run(async (args) => await (await import('./add.ts')).addCommand(args)))
     .command('diff <task>', 'What a task changed', (y) => y
       .positional('task', { type: 'string', demandOption: true })
       .option('run', { type: 'string', describe: 'Default: the newest run' })
       .option('stat', { type: 'boolean', describe: 'Files and counts only' }),
       run(async (args) => await (await import('./diff.ts')).diffCommand(args)))
+    .command(['teleport <task>', 'attach'], 'Continue the agent’s own session by hand, in its worktree', (y) => y
+      .positional('task', { type: 'string', demandOption: true })
+      .option('run', { type: 'string', describe: 'Default: the newest run' })
+      .option('print', { type: 'boolean', describe: 'Print the command instead of running it' }),
+      run(async (args) => await (await import('./teleport.ts')).teleportCommand(args)))
     .command('clean [run]', 'Remove worktrees, merged or empty branches and old run records; shows first', (y) => y
       .positional('run', { type: 'string', describe: 'Default: every finished run' })
       .option('yes', { alias: 'y', type: 'boolean', describe: 'Do not ask' })
@@ -70,6 +94,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       run(async (args) => await (await import('./doctor.ts')).doctorCommand(args)))
     .command('schema', 'The JSON Schema of the manifest', (y) => y.option('config', { type: 'boolean', describe: 'Of .orchestrator.yml' }),
       run(async (args) => await (await import('./schema.ts')).schemaCommand(args)))
+    .command('drive', false, (y) => y, run(async () => await (await import('./driver-process.ts')).driveCommand()))
     .command('demo', false, (y) => y, run(async () => await (await import('./demo.ts')).demoCommand()))
     .completion('completion', 'Print a completion script for bash or zsh');
   await cli.parseAsync();
@@ -97,7 +122,10 @@ const reporting = <T>(y: Argv<T>) => y
   .option('reporter', { type: 'string', array: true, describe: 'tty, plain, json, github or junit=FILE; plain and json take =FILE, too' })
   .option('json', { type: 'boolean', describe: 'Events as NDJSON on stdout' });
 
-const runOptions = (y: Argv) => reporting(planning(y))
+const detaching = <T>(y: Argv<T>) => y
+  .option('detach', { alias: 'd', type: 'boolean', describe: 'Go on in the background; prints the run’s id. On a terminal Ctrl+B does the same later' });
+
+const runOptions = (y: Argv) => detaching(reporting(planning(y)))
   .option('dry-run', { type: 'boolean', describe: 'Show the plan and stop' })
   .option('yes', { alias: 'y', type: 'boolean', describe: 'Do not ask' });
 const planOptions = (y: Argv) => planning(y)
@@ -105,11 +133,15 @@ const planOptions = (y: Argv) => planning(y)
   .option('prompts', { type: 'boolean', describe: 'Show the prompts, too' })
   .option('json', { type: 'boolean', describe: 'The plan as JSON' })
   .option('output', { alias: 'o', type: 'string', describe: 'Write the plan to a file' });
-const resumeOptions = (y: Argv) => reporting(y)
+const resumeOptions = (y: Argv) => detaching(reporting(y))
   .positional('run', { type: 'string', describe: 'A run, or a unique beginning of one; default the newest' })
   .option('failed', { type: 'boolean', describe: 'Also retry what failed' })
   .option('budget', { type: 'string', describe: 'US dollars that the whole run may spend from now on, what is spent included' })
   .option('force', { type: 'boolean', describe: 'Take over a run that another machine holds' });
+
+const retryOptions = (y: Argv) => detaching(reporting(y))
+  .positional('task', { type: 'string', array: true, demandOption: true, describe: 'Tasks, or all of a matrix or foreach by its name' })
+  .option('run', { type: 'string', describe: 'Default: the newest run' });
 
 const mergeOptions = (y: Argv) => reporting(y)
   .positional('run', { type: 'string', describe: 'A run, or a unique beginning of one; default the newest' })
@@ -126,5 +158,7 @@ export type RunArgs = Parsed<typeof runOptions>;
 export type PlanArgs = Parsed<typeof planOptions>;
 /** What yargs makes of `orch merge …`. */
 export type MergeArgs = Parsed<typeof mergeOptions>;
+/** What yargs makes of `orch retry …`. */
+export type RetryArgs = Parsed<typeof retryOptions>;
 /** What yargs makes of `orch resume …`. */
 export type ResumeArgs = Parsed<typeof resumeOptions>;

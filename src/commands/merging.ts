@@ -1,13 +1,14 @@
 // Puts the parts of a merge together for a session: git, the commands of the plan under the session's containment, logs.
-import { mkdir, rmdir } from 'node:fs/promises';
+import { mkdir, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock, Processes, Repository } from '../effects/effects.ts';
 import { agentEnvironment } from '../effects/env.ts';
 import { changedPaths, commitsOf } from '../effects/git/merge-history.ts';
 import { openMergeWorld } from '../effects/git/merge-world.ts';
+import { openThrowaway } from '../effects/workspaces/private-repo.ts';
 import type { RunPaths } from '../journal/run-paths.ts';
 import { mergeMessage } from '../merging/message.ts';
-import { runMerge, waitingBranch, type MergeGit } from '../merging/run-merge.ts';
+import { runMerge, type MergeGit } from '../merging/run-merge.ts';
 import { createMergeCommands } from '../merging/verify.ts';
 import type { MergeSettings, Plan, TaskId } from '../plan/plan.ts';
 import type { Phases } from '../run/driver.ts';
@@ -30,20 +31,29 @@ const TIMEOUT_MS = 30 * 60_000;
 
 /** Merging as the driver sees it. */
 export function createMerge(options: MergingOptions): Phases['merge'] {
-  const { paths, processes, isolation } = options;
+  const { repo, paths, processes, isolation } = options;
   return async (state, stop, record) => {
     const plan = grownPlan(options.plan, state);
     const logs = path.join(paths.dir, 'merge');
-    await mkdir(logs, { recursive: true, mode: 0o700 });
+    const secluded = path.join(paths.dir, 'merge-private');
+    for (const folder of [logs, secluded]) await mkdir(folder, { recursive: true, mode: 0o700 });
     const commands = createMergeCommands({
       processes, logs, verify: state.merging?.settings.verify ?? [], graceMs: plan.graceMs, stop: stop.gentle, force: stop.force,
-      sandboxOf: (folder) => isolation.sandboxOf({ path: folder, branch: waitingBranch(plan.run) }, { dir: logs }),
+      async sandboxOf(folder) {
+        if (isolation.sandboxOf === null) return null;
+        const git = await openThrowaway(path.join(secluded, path.basename(folder)), { repo, worktree: folder, env: { ORCH_RUN_ID: plan.run, ORCH_RUN_DIR: paths.dir } });
+        return isolation.sandboxOf({ worktree: folder, git, dir: logs, records: [] });
+      },
       // A merged tree takes no longer than the slowest of what is in it.
       timeoutMs: Math.max(TIMEOUT_MS, ...plan.tasks.map(({ timeoutMs }) => timeoutMs)),
       env: agentEnvironment({ parent: process.env, pass: plan.passEnv, set: { ORCH_RUN_ID: plan.run, ORCH_RUN_DIR: paths.dir, ORCH_BASE: plan.base.sha } }),
     });
     const git = mergeGit(options, { plan, state });
-    return await runMerge({ plan, state, git, commands, slots: Math.max(1, Math.min(MOST_SLOTS, plan.maxParallel)), stop: stop.gentle, record });
+    try {
+      return await runMerge({ plan, state, git, commands, slots: Math.max(1, Math.min(MOST_SLOTS, plan.maxParallel)), stop: stop.gentle, record });
+    } finally {
+      await rm(secluded, { recursive: true, force: true });
+    }
   };
 }
 

@@ -12,12 +12,12 @@ import { freeRunId } from '../journal/store.ts';
 import { plural } from '../lib/text.ts';
 import { formatDiagnostics, problem, type Diagnostic, type Place } from '../manifest/diagnostic.ts';
 import { MAX_BYTES } from '../manifest/document.ts';
-import { parseManifest, type Manifest } from '../manifest/parse.ts';
+import { parseManifest, type KnownTasks, type Manifest } from '../manifest/parse.ts';
 import { manifestOfPrompts } from '../manifest/prompts.ts';
 import { MAX_ITEMS_TEXT } from '../manifest/limits.ts';
-import { buildPlan, contextInputsOf, promptFilesOf } from '../plan/build.ts';
+import { buildPlan, contextInputsOf, promptFilesOf, type PlanRequest } from '../plan/build.ts';
 import { listInputsOf, type PlanInputs } from '../plan/inputs.ts';
-import type { Plan } from '../plan/plan.ts';
+import type { Plan, RunId } from '../plan/plan.ts';
 import type { Settings } from '../plan/settings.ts';
 import { runId } from '../plan/run-id.ts';
 import { requireCosts, withBudgetFlag } from './budget.ts';
@@ -51,15 +51,32 @@ export async function requirePlan(args: PlanningArgs): Promise<Planned> {
   const { ref, sha } = await resolveBase(repo, settings.base === 'HEAD' ? null : settings.base);
   const name = args['run-id'] ?? runId(settings.name, utcParts(new Date()));
   const run = args['run-id'] === undefined ? await freeRunId(repo.commonDir, name) : requireRunId(name);
+  const built = await requireBuilt({ repo, manifest, settings, run, base: { ref, sha, branch: (await branchTip(repo, ref)) === null ? null : ref }, args });
+  return { ...built, repo, manifestText: text, warnings: [...built.warnings, ...(await warning)] };
+}
+
+export interface Building {
+  readonly repo: Repository;
+  readonly manifest: Manifest;
+  readonly settings: Settings;
+  readonly run: RunId;
+  readonly base: PlanRequest['base'];
+  readonly args: PlanningArgs;
+  /** Tasks that the run has already. */
+  readonly known?: KnownTasks;
+}
+
+/** Reads what the tasks are made of, and makes the plan. Throws OrchError: 2 for bad input, 4 when nothing is selected. */
+export async function requireBuilt({ repo, manifest, settings, run, base, args, known }: Building): Promise<Pick<Planned, 'plan' | 'warnings'>> {
+  const cwd = process.cwd();
   const { createInputReader } = await import('./inputs.ts');
-  const reader = createInputReader(repo, sha, settings.passEnv);
+  const reader = createInputReader(repo, base.sha, settings.passEnv);
   const lists = listInputsOf(manifest.tasks, manifest.source, MAX_ITEMS_TEXT);
   const inputs: PlanInputs = { tree: lists.needsTree ? [...(await reader.tree()).keys()] : null, texts: await reader.read(lists.requests) };
   // Read only where it says something: what attempts cost before.
   const history = settings.budget === null ? [] : await (await import('./history.ts')).loadHistory(repo.commonDir);
   const listed = {
-    manifest, settings, run, inputs, history,
-    base: { ref, sha, branch: (await branchTip(repo, ref)) === null ? null : ref },
+    manifest, settings, run, inputs, history, base, ...(known === undefined ? {} : { known }),
     select: { only: args.only ?? [], skip: args.skip ?? [] },
     repo: { root: repositoryFolder(repo), name: path.basename(defaultWorktreesRoot(repo), '.orch') },
     capabilities: (adapter: string) => adapterFor(adapter).capabilities,
@@ -72,8 +89,7 @@ export async function requirePlan(args: PlanningArgs): Promise<Planned> {
     throw new OrchError({ code: 'nothing-selected', message: ['no task is selected', ...built.warnings].join('\n'), hint: 'look at --only and --skip; orch plan lists the ids', exitCode: EXIT.nothingSelected });
   }
   if (!built.ok) throw badInput(built.diagnostics);
-  const blind = requireCosts(built.plan, settings);
-  return { repo, plan: built.plan, manifestText: text, warnings: [...built.warnings, ...blind, ...(await warning)] };
+  return { plan: built.plan, warnings: [...built.warnings, ...requireCosts(built.plan, settings)] };
 }
 
 /** A plan that was made before; null = the words name something else. */
@@ -93,24 +109,25 @@ async function baseWarnings(repo: Repository): Promise<string[]> {
   return [`your checkout has ${what.join(' and ')}: not part of the base, tasks will not see ${changed + untracked === 1 ? 'it' : 'them'}`];
 }
 
-function badInput(diagnostics: readonly Diagnostic[]): OrchError {
+/** What is wrong with what was written, exit 2. */
+export function badInput(diagnostics: readonly Diagnostic[]): OrchError {
   return new OrchError({ code: 'bad-input', message: formatDiagnostics(diagnostics), exitCode: EXIT.usage });
 }
 
 /** What the words mean: a file, `-`, or prompts. */
-async function requireManifest(words: readonly string[]): Promise<{ text: string | null; manifest: Manifest }> {
+export async function requireManifest(words: readonly string[], known?: KnownTasks): Promise<{ text: string | null; manifest: Manifest }> {
   const [first = 'tasks.yml', ...more] = words;
   const kinds = await Promise.all([first, ...more].map(kindOf));
   if (kinds.length === 1 && (kinds[0] !== 'prompt' || words.length === 0)) {
     const isStdin = kinds[0] === 'stdin';
     const text = isStdin ? await readStdin() : await requireText(first);
-    return { text, manifest: requireParsed(parseManifest(text, { file: isStdin ? '-' : first })) };
+    return { text, manifest: requireParsed(parseManifest(text, { file: isStdin ? '-' : first, ...(known === undefined ? {} : { known }) })) };
   }
   const file = [first, ...more].find((_, i) => kinds[i] !== 'prompt');
   if (file !== undefined) {
     throw new OrchError({ code: 'usage', message: `${file} is a manifest, and there is more than one argument`, hint: 'give one manifest, or only prompts', exitCode: EXIT.usage });
   }
-  return { text: null, manifest: requireParsed(manifestOfPrompts(words)) };
+  return { text: null, manifest: requireParsed(manifestOfPrompts(words, known)) };
 }
 
 /** A word that looks like a manifest is one, so that a misspelt name is an error and not a prompt. */
@@ -157,7 +174,7 @@ async function readPromptFiles(names: readonly string[], folder: string): Promis
   return new Map(names.flatMap((name, i) => (texts[i] == null ? [] : [[name, texts[i]] as const])));
 }
 
-function requireSettings(config: Config, manifest: Manifest): Settings {
+export function requireSettings(config: Config, manifest: Manifest): Settings {
   const resolved = resolveSettings(config, manifest);
   if (!resolved.ok) throw badInput(resolved.diagnostics);
   return resolved.settings;

@@ -7,17 +7,25 @@ import { repositoryFolder, requireBranchNamespace } from '../effects/git/reposit
 import { EXIT, OrchError } from '../errors.ts';
 import { requireSpace, requireWritable } from '../journal/state-dir.ts';
 import type { AgentSpec, Plan } from '../plan/plan.ts';
+import { requireVersion } from './agent-versions.ts';
 
 /** Below this a worktree, a log or the journal would soon fail half-way. */
 const NEEDED_BYTES = 200 * 1024 * 1024;
 
-/** Throws OrchError for the first thing that would stop the run. */
-export async function preflight(repo: Repository, plan: Plan): Promise<void> {
+/** Throws OrchError for the first thing that would stop the run. Returns the versions of the agents' programs by the agents' names. */
+export async function preflight(repo: Repository, plan: Plan): Promise<Readonly<Record<string, string>>> {
+  const versions = requireAgents(Object.values(plan.agents), repositoryFolder(repo));
+  versions.catch(() => {});
   await requireBranchNamespace(repo);
-  for (const agent of Object.values(plan.agents)) await requireAgent(agent, repositoryFolder(repo));
   await requireWritable(repo.commonDir);
   await requireSpace(repo.commonDir, NEEDED_BYTES);
   await requireRoot(plan.worktrees.root);
+  return await versions;
+}
+
+async function requireAgents(agents: readonly AgentSpec[], root: string): Promise<Record<string, string>> {
+  const versions = await Promise.all(agents.map(async (agent) => [agent.name, await requireVersion(agent, await requireAgent(agent, root))] as const));
+  return Object.fromEntries(versions.filter((entry): entry is readonly [string, string] => entry[1] !== null));
 }
 
 /** The program that an agent would start, absolute. Throws OrchError when it is not there or not executable. */

@@ -24,7 +24,7 @@ export interface ReportingFlags {
 
 const KINDS = ['tty', 'plain', 'json', 'github', 'junit'] as const;
 type Kind = (typeof KINDS)[number];
-interface Wanted { readonly kind: Kind; readonly file: string | null }
+export interface Wanted { readonly kind: Kind; readonly file: string | null }
 
 /** What the flags ask for, checked before anything is created: a live view on a terminal, lines elsewhere. */
 export function requireReporters(flags: ReportingFlags): readonly Wanted[] {
@@ -51,7 +51,7 @@ function requireReporter(text: string): Wanted {
 }
 
 /** The reporters, as one. */
-export function createReporting(wanted: readonly Wanted[], plan: Plan, color: boolean | undefined): Hub {
+export function createReporting(wanted: readonly Wanted[], plan: Plan, color: boolean | undefined, others: readonly Reporter[] = []): Hub {
   const reporters = wanted.map(({ kind, file }): Reporter => {
     if (kind === 'junit') return createJunitReporter(plan, async (xml) => { await outputFile(file ?? 'junit.xml', xml); });
     if (file !== null) {
@@ -64,7 +64,7 @@ export function createReporting(wanted: readonly Wanted[], plan: Plan, color: bo
     if (kind === 'github') return createGithubReporter(plan, outputOf(process.stderr, color), githubStep());
     return kind === 'tty' ? createTtyReporter(plan, outputOf(process.stderr, color)) : createPlainReporter(plan, outputOf(process.stderr, color));
   });
-  return createHub(reporters, {
+  return createHub([...reporters, ...others], {
     onReporterFailure: (_, error) => note(`a reporter failed and was dropped; the run goes on: ${error instanceof Error ? error.message : String(error)}`),
   });
 }

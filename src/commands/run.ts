@@ -5,13 +5,16 @@ import { printPlan } from './plan.ts';
 import { requirePlan } from './planning.ts';
 import { preflight } from './preflight.ts';
 import { createReporting, printSummary, requireReporters } from './reporting.ts';
+import { createRun } from '../journal/store.ts';
 import { drive } from './drive.ts';
+import { hasFront, requireDetachable, runDetached, runInFront } from './front.ts';
 import { note } from './terminal.ts';
 import { unfinishedRun } from './unfinished.ts';
 
 /** Runs a manifest or prompts; returns the run's exit code. */
 export async function runCommand(args: Partial<RunArgs>): Promise<number> {
   const wanted = requireReporters(args);
+  if (args.detach === true) requireDetachable(args);
   const planning = requirePlan(args);
   // What comes after planning is loaded while git answers the questions of planning.
   const loading = import('./session.ts');
@@ -24,12 +27,18 @@ export async function runCommand(args: Partial<RunArgs>): Promise<number> {
   const earlier = await unfinishedRun(planned, args.yes !== true);
   if (earlier !== null) {
     const { resumeCommand } = await import('./resume.ts');
-    return await resumeCommand({ run: earlier, failed: false, force: false, reporter: args.reporter, json: args.json, color: args.color });
+    return await resumeCommand({ run: earlier, failed: false, force: false, detach: args.detach, reporter: args.reporter, json: args.json, color: args.color });
   }
-  await preflight(repo, plan);
+  const versions = await preflight(repo, plan);
   for (const warning of warnings) note(`note: ${warning}`);
+  if (args.detach === true || hasFront(wanted)) {
+    const { commonDir } = repo;
+    await createRun({ commonDir, plan, manifestText });
+    const order = { run: plan.run, failed: false, force: false, tasks: null, budgetUsd: null };
+    return await (args.detach === true ? runDetached : runInFront)({ commonDir, order, wanted, color: args.color });
+  }
   const { startRun } = await loading;
-  const end = await drive((hooks) => startRun({ repo, plan, manifestText, ...hooks }), (frozen) => createReporting(wanted, frozen, args.color));
+  const end = await drive((hooks) => startRun({ repo, plan, manifestText, versions, ...hooks }), (frozen) => createReporting(wanted, frozen, args.color));
   printSummary(end, args.color);
   return end.exitCode;
 }

@@ -2,6 +2,7 @@
 // lock, the journal and the reporters for as long as the run takes, and gives all of them back.
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
+import { serveControl } from './control-server.ts';
 import { createMerge } from './merging.ts';
 import { requireIsolation, type IsolationParts } from './isolation.ts';
 import { adapterFor } from '../agents/adapters.ts';
@@ -19,14 +20,16 @@ import { Journal } from '../journal/journal.ts';
 import { listRuns } from '../journal/run-list.ts';
 import { createRun, loadRun, planHash, type LoadedRun } from '../journal/store.ts';
 import { runPaths, type RunPaths } from '../journal/run-paths.ts';
+import { OrchError } from '../errors.ts';
 import { crashPoint } from '../lib/crash-point.ts';
 import { version } from '../lib/version.ts';
 import type { PhaseContext } from '../phases/context.ts';
 import { createPhases } from '../phases/phases.ts';
 import { reconcile } from '../phases/reconcile.ts';
-import type { Plan, RunId } from '../plan/plan.ts';
+import type { Plan, RunId, TaskId } from '../plan/plan.ts';
 import { Driver, type DriverEnd } from '../run/driver.ts';
 import type { AgentOutput, Fact, RunEvent } from '../run/events.ts';
+import { control, isOpen, type ControlAnswer, type Controlled, type ControlRequest } from '../run/control.ts';
 import { reduce } from '../run/reduce.ts';
 import { initialState, type RunState } from '../run/state.ts';
 
@@ -54,31 +57,80 @@ export interface SessionEnd extends DriverEnd {
 
 const TICK_MS = 125;
 
-/** Runs a new plan to its end. Throws OrchError when it cannot begin. */
-export async function startRun(options: SessionOptions & { readonly plan: Plan; readonly manifestText: string | null }): Promise<SessionEnd> {
-  const { repo, plan, manifestText } = options;
+/** Runs a new plan to its end. Throws OrchError when it cannot begin. `versions`: of the agents' programs, for the records. */
+export async function startRun(options: SessionOptions & { readonly plan: Plan; readonly manifestText: string | null; readonly versions?: Readonly<Record<string, string>> }): Promise<SessionEnd> {
+  const { repo, plan, manifestText, versions } = options;
   const trial = tryContainment();
   const paths = await createRun({ commonDir: repo.commonDir, plan, manifestText });
-  const first: Fact = {
-    type: 'run-started', format: 1, name: plan.name, base: plan.base.sha, target: plan.target, tasks: plan.tasks.length, plan: planHash(plan),
-  };
+  const first: Fact = startedFact(plan, versions);
   await using lock = await acquire({ dir: paths.dir });
   return await session({ ...options, trial, paths, lock, state: initialState(plan), first });
 }
 
-/** Goes on with a run that ended early. `failed` also retries what failed; `force` takes it from another machine; `budgetUsd` limits the whole run from now on. */
-export async function resumeRun(options: SessionOptions & { readonly run: RunId; readonly failed: boolean; readonly force: boolean; readonly budgetUsd?: number | null }): Promise<SessionEnd> {
-  const { repo, run, failed, force } = options;
+/** How a run is gone on with. */
+export interface ResumeOptions {
+  readonly repo: Repository;
+  readonly run: RunId;
+  /** Also retry what failed. */
+  readonly failed: boolean;
+  /** Take it from another machine. */
+  readonly force: boolean;
+  /** Of what has settled, only these. */
+  readonly tasks?: readonly TaskId[];
+  /** Limits the whole run from now on, in US dollars. */
+  readonly budgetUsd?: number | null;
+}
+
+/** Goes on with a run that ended early. */
+export async function resumeRun(options: SessionOptions & ResumeOptions): Promise<SessionEnd> {
+  const { repo, run, failed, force, tasks, budgetUsd = null } = options;
   const trial = tryContainment();
   const paths = runPaths(repo.commonDir, run);
   await using lock = await acquire({ dir: paths.dir, force });
   // Read under the lock: what the last holder wrote is all there is.
   const loaded = await loadRun(repo.commonDir, run);
   const { plan } = loaded;
-  const first: Fact = loaded.events.length > 0 ? { type: 'run-resumed', failed, ...(options.budgetUsd == null ? {} : { budgetUsd: options.budgetUsd }) } : {
-    type: 'run-started', format: 1, name: plan.name, base: plan.base.sha, target: plan.target, tasks: plan.tasks.length, plan: planHash(plan),
-  };
+  const first: Fact = loaded.events.length > 0 ? { type: 'run-resumed', failed, ...(tasks === undefined ? {} : { tasks }), ...(budgetUsd === null ? {} : { budgetUsd }) } : startedFact(plan);
   return await session({ ...options, trial, plan, paths, lock, state: stateOf(loaded), first });
+}
+
+/** Records what is asked of a run that nobody is working on, and puts in order what an earlier orch left; starts no task. Throws OrchError when it is refused. */
+export async function recordInRun({ repo, run, request, onNotice }: Pick<SessionOptions, 'repo' | 'onNotice'> & { readonly run: RunId; readonly request: ControlRequest }): Promise<Extract<ControlAnswer, { ok: true }>> {
+  const trial = tryContainment();
+  const paths = runPaths(repo.commonDir, run);
+  await using lock = await acquire({ dir: paths.dir });
+  const loaded = await loadRun(repo.commonDir, run);
+  const { plan } = loaded;
+  const ask = (state: RunState): Controlled => {
+    const asked = control(plan, state, request);
+    if (!asked.answer.ok) throw new OrchError(asked.answer);
+    return asked;
+  };
+  let { answer } = ask(stateOf(loaded));
+  const alongside = (opened: RunState): readonly Fact[] => {
+    const { answer: said, facts } = ask(opened);
+    answer = said;
+    // What is left over stays stopped, and can be resumed.
+    const isLeft = fold(plan, opened, facts).tasks.some(isOpen);
+    return isLeft ? [...facts, { type: 'run-cancelling', reason: 'interrupted', message: null }] : facts;
+  };
+  const first: Fact = loaded.events.length > 0 ? { type: 'run-resumed', failed: false, tasks: [] } : startedFact(plan);
+  const nobody: Listener = { onEvent: () => undefined, onOutput: () => undefined, onTick: () => undefined };
+  const end = await session({ repo, trial, plan, paths, lock, state: stateOf(loaded), first, alongside, listener: () => nobody, ...(onNotice === undefined ? {} : { onNotice }) });
+  if (end.journalError !== null) throw end.journalError;
+  return answer.ok ? answer : { ok: true, tasks: [], notes: [] };
+}
+
+/** The state after facts that are about to be recorded. */
+function fold(plan: Plan, state: RunState, facts: readonly Fact[]): RunState {
+  return facts.reduce((before, fact) => reduce(plan, before, { v: 1, seq: before.seq + 1, at: Date.now(), run: plan.run, ...fact }), state);
+}
+
+function startedFact(plan: Plan, versions: Readonly<Record<string, string>> = {}): Fact {
+  return {
+    type: 'run-started', format: 1, name: plan.name, base: plan.base.sha, target: plan.target, tasks: plan.tasks.length, plan: planHash(plan),
+    ...(Object.keys(versions).length === 0 ? {} : { versions }),
+  };
 }
 
 /** Merges what a run has delivered. `request` says what, from the plan and the state under the lock; null = nothing is to be merged. */
@@ -114,6 +166,8 @@ interface Begun extends SessionOptions {
   readonly lock: RunLock;
   readonly state: RunState;
   readonly first: Fact;
+  /** What is recorded with it, before anything is decided. */
+  readonly alongside?: (opened: RunState) => readonly Fact[];
 }
 
 async function session(begun: Begun): Promise<SessionEnd> {
@@ -133,8 +187,9 @@ async function session(begun: Begun): Promise<SessionEnd> {
   const found = await reconcile(context, state);
   crashPoint('reconciled');
   const driver: Driver = new Driver({
-    plan, state, found, first, journal, clock, onEvent: (event, after) => listener.onEvent(event, after), phases: { ...createPhases(context), merge: createMerge({ plan, repo, paths, clock, processes, isolation }) },
+    plan, state, found, first, alongside: begun.alongside?.(fold(plan, state, [...found, first])) ?? [], journal, clock, onEvent: (event, after) => listener.onEvent(event, after), phases: { ...createPhases(context), merge: createMerge({ plan, repo, paths, clock, processes, isolation }) },
   });
+  await using _control = await serveControl({ plan, driver, dir: paths.dir, notice: (line) => begun.onNotice?.(line) });
   begun.onStart?.(driver, clock);
   const ticker = setInterval(() => listener.onTick(clock.now()), TICK_MS);
   try {
@@ -142,7 +197,6 @@ async function session(begun: Begun): Promise<SessionEnd> {
   } finally {
     clearInterval(ticker);
     crashPoint('run-ended');
-    isolation.release();
     await workspaces.flush();
   }
 }
@@ -167,13 +221,16 @@ function phaseContext({ repo, plan, paths, clock, processes, workspaces, listene
       isOnlyRun: async () => (await listRuns(repo.commonDir)).every(({ run, holder }) => run === plan.run || holder === null),
     }),
     runDir: paths.dir,
-    adapterOf: (agent) => adapterFor(plan.agents[agent]?.adapter ?? agent),
+    adapterOf: adapterFor,
     attemptPaths: (task, attempt) => {
       const files = paths.attempt(task, attempt);
       return { dir: files.dir, prompt: files.prompt, log: files.output, ended: path.join(files.dir, 'ended.json'), trace: path.join(files.dir, 'git.ndjson'), result: files.result, output: path.join(files.dir, 'outputs.txt') };
     },
     environment: (set, pass) => agentEnvironment({ parent: process.env, pass, set }),
-    sandboxOf: isolation.sandboxOf,
+    async sandboxOf(workspace, { dir, ended, result }) {
+      if (isolation.sandboxOf === null) return null;
+      return isolation.sandboxOf({ worktree: workspace.path, git: await workspaces.seclude(workspace), dir, records: [ended, result] });
+    },
     newId: () => randomUUID(),
     onOutput: (output) => listener.onOutput(output),
     onSignal,

@@ -15,19 +15,26 @@ export interface SignalHooks {
   readonly suspend: () => void;
   /** Takes the terminal again. */
   readonly resume: () => void;
+  /** Once it is true, SIGHUP means nothing. */
+  readonly isDetached?: () => boolean;
+  /** Before the process stops for Ctrl-Z, and after it goes on. */
+  readonly onStopped?: () => void;
+  readonly onContinued?: () => void;
+  /** Before the process leaves at once. */
+  readonly onLeave?: () => void;
 }
 
 /** Signals to one run, also those that come before there is a driver. */
 export interface SignalListener {
   /** From now on this driver is stopped; at once if a signal was first. */
-  attach(driver: Driver): void;
+  attach(driver: Pick<Driver, 'stop' | 'kill'>): void;
   /** Restores what signals do by default. */
   close(): void;
 }
 
 /** Listens from now on. */
 export function listenForSignals(clock: Clock, hooks: SignalHooks): SignalListener {
-  let driver: Driver | null = null;
+  let driver: Pick<Driver, 'stop' | 'kill'> | null = null;
   let state: InterruptState = NO_INTERRUPT;
   let asked: { readonly reason: CancelReason; forced: boolean } | null = null;
   const tell = (): void => {
@@ -38,12 +45,14 @@ export function listenForSignals(clock: Clock, hooks: SignalHooks): SignalListen
   const listeners = new Map<NodeJS.Signals, () => void>();
   for (const signal of Object.keys(SIGNALS) as (keyof typeof SIGNALS)[]) {
     listeners.set(signal, () => {
+      if (signal === 'SIGHUP' && hooks.isDetached?.() === true) return;
       const next = onSignal(state, signal, clock.awake());
       state = next.state;
       if (next.interrupt.kind === 'stop') asked = { reason: next.interrupt.reason, forced: false };
       else if (next.interrupt.kind === 'kill' && asked !== null) asked.forced = true;
       else if (next.interrupt.kind === 'leave') {
         hooks.suspend();
+        hooks.onLeave?.();
         process.exit(128 + SIGNALS[signal]);
       }
       tell();
@@ -51,9 +60,13 @@ export function listenForSignals(clock: Clock, hooks: SignalHooks): SignalListen
   }
   listeners.set('SIGTSTP', () => {
     hooks.suspend();
+    hooks.onStopped?.();
     process.kill(process.pid, 'SIGSTOP');
   });
-  listeners.set('SIGCONT', hooks.resume);
+  listeners.set('SIGCONT', () => {
+    hooks.onContinued?.();
+    hooks.resume();
+  });
   for (const [signal, listener] of listeners) process.on(signal, listener);
   return {
     attach(started) {

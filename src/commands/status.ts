@@ -32,9 +32,15 @@ export function requireTask(document: StatusDocument, id: string): StatusDocumen
   });
 }
 
-export async function statusCommand(args: { run?: string | undefined; task?: string | undefined; json?: boolean | undefined; color?: boolean | undefined }): Promise<number> {
+export async function statusCommand(args: { run?: string | undefined; task?: string | undefined; json?: boolean | undefined; watch?: boolean | undefined; color?: boolean | undefined }): Promise<number> {
   const repo = await openRepository(process.cwd());
-  const document = await loadStatus(repo.commonDir, await resolveRun(repo.commonDir, args.run));
+  const run = await resolveRun(repo.commonDir, args.run);
+  if (args.watch === true && args.task !== undefined) throw new OrchError({ code: 'usage', message: '--watch shows a whole run', hint: `orch logs ${args.task} -f follows a task`, exitCode: EXIT.usage });
+  const document = await loadStatus(repo.commonDir, run);
+  if (args.watch === true && (document.state === 'running' || args.json === true)) {
+    const { watchRun } = await import('./watch.ts');
+    return await watchRun(repo.commonDir, run, { json: args.json, color: args.color });
+  }
   const task = args.task === undefined ? null : requireTask(document, args.task);
   if (args.json === true) {
     printJson(task ?? document);

@@ -1,4 +1,5 @@
 // Agents by name: the built-in ones, refined by `.orchestrator.yml` and the manifest, and those that users define. Pure.
+import { knownAdapters } from '../agents/adapters.ts';
 import { splitCommand } from '../lib/argv.ts';
 import { problem, quoted } from '../manifest/diagnostic.ts';
 import type { Diagnostic, Place, Source } from '../manifest/diagnostic.ts';
@@ -7,9 +8,8 @@ import type { ConfigFile } from '../manifest/parse-config.ts';
 import type { AgentFields } from '../manifest/schema.ts';
 import type { AgentSpec } from '../plan/plan.ts';
 
-const BUILT_IN: readonly AgentSpec[] = [
-  { name: 'claude', adapter: 'claude', command: ['claude'], prompt: 'stdin', output: 'claude-stream-json', args: [], env: {} },
-];
+const BUILT_IN: readonly AgentSpec[] = knownAdapters.filter((name) => name !== 'command')
+  .map((name) => ({ name, adapter: name, command: [name], prompt: 'stdin', output: 'text', args: [], env: {} }));
 
 interface Said {
   readonly fields: AgentFields;

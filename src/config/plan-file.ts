@@ -19,7 +19,7 @@ const count = z.int().min(0);
 
 const work = z.discriminatedUnion('kind', [
   z.strictObject({
-    kind: z.literal('agent'), agent: z.string(), prompt: text, model: text.nullable(), escalate: texts.min(1).optional(), args: texts, maxTurns: count.nullable(),
+    kind: z.literal('agent'), agent: z.string(), prompt: text, model: text.nullable(), escalate: texts.min(1).optional(), effort: text.optional(), args: texts, maxTurns: count.nullable(),
     permissionMode: text.nullable(), allowedTools: texts,
   }),
   z.strictObject({ kind: z.literal('run'), command: text }),

@@ -42,10 +42,17 @@ export interface Sandbox {
   /** The one variable named like a secret that is passed; null = none. */
   readonly secretVariable: string | null;
 }
-export type Mount =
-  | { readonly kind: 'read' | 'write'; readonly path: string; /** where it is inside, if not at its own path */ readonly at?: string }
-  /** An empty folder in its place. */
-  | { readonly kind: 'hide'; readonly path: string };
+export interface Mount {
+  readonly kind: 'read' | 'write';
+  readonly path: string;
+  /** Where it is inside, if not at its own path. */
+  readonly at?: string;
+}
+/** What a sandbox has in the place of a repository; to come before the working tree, and after it. */
+export interface GitMounts {
+  readonly before: readonly Mount[];
+  readonly after: readonly Mount[];
+}
 
 export interface ProcessSpec {
   readonly command: string;
@@ -239,6 +246,11 @@ export interface Workspaces {
   holds(delivery: Delivery): Promise<boolean>;
   /** Collects, then removes (renamed into a trash that `flush` empties). Returns why it was kept, or null when it is gone. */
   remove(workspace: Workspace): Promise<string | null>;
+  /**
+   * A private repository in the place of the user's, for processes in a sandbox. What is done in it counts from the next
+   * `collect`, `recover` or `remove` on, which take it over; until then it is used again.
+   */
+  seclude(workspace: Workspace): Promise<GitMounts>;
   /** Variables that processes in this workspace need, so that their git sees it as orch does. */
   variables(workspace: Workspace): Promise<Readonly<Record<string, string>>>;
   /** Empties the trash; resolves when the disk is clean. */

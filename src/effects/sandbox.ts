@@ -4,13 +4,12 @@ import { existsSync, mkdirSync, mkdtempSync, readlinkSync, lstatSync, realpathSy
 import os from 'node:os';
 import path from 'node:path';
 import { isSecretName } from '../lib/redact.ts';
-import type { Clock, Mount, Sandbox } from './effects.ts';
+import type { Clock, GitMounts, Mount, Sandbox } from './effects.ts';
 import { createProcesses } from './processes.ts';
 import type { Contained, Containment } from './processes/containment.ts';
 import { namespaceContainment } from './processes/namespaces.ts';
 import { createTable } from './processes/table.ts';
 import { findTools, type Tools } from './processes/tools.ts';
-import { gitMounts, type GitLayout } from './sandbox-git.ts';
 
 /** The one secret that a task gets. A file appears in the private home where it is in the real one, read-only. */
 export type Credential = { readonly kind: 'file'; readonly path: string } | { readonly kind: 'variable'; readonly name: string };
@@ -18,7 +17,7 @@ export type Credential = { readonly kind: 'file'; readonly path: string } | { re
 export interface SandboxRequest {
   /** The task's working tree: writable. */
   readonly worktree: string;
-  readonly git: GitLayout;
+  readonly git: GitMounts;
   /** A folder of the task's own, outside the working tree: its home and its /tmp are made in it. */
   readonly scratch: string;
   readonly network: 'on' | 'none';
@@ -27,22 +26,24 @@ export interface SandboxRequest {
   readonly read: readonly string[];
   /** Further folders, e.g. that of `$ORCH_OUTPUT`. */
   readonly write: readonly string[];
+  /** Files within those that are nobody's to write, whether they exist or not. */
+  readonly sealed: readonly string[];
 }
 
-/** The sandbox of one task. Throws when the request contradicts itself or the worktree is not what it should be. */
+/** The sandbox of one task. */
 export function sandboxFor(request: SandboxRequest): Sandbox {
   const { worktree, credential } = request;
   const home = path.join(request.scratch, 'home');
   const tmp = path.join(request.scratch, 'tmp');
   for (const folder of [home, tmp]) mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const git = gitMounts(request.git, worktree);
   return {
     mounts: [
       ...request.read.map((file): Mount => ({ kind: 'read', path: file })),
-      ...git.before,
+      ...request.git.before,
       { kind: 'write', path: worktree },
-      ...git.after,
+      ...request.git.after,
       ...request.write.map((file): Mount => ({ kind: 'write', path: file })),
+      ...request.sealed.map((file): Mount => ({ kind: 'read', path: existsSync(file) ? file : '/dev/null', at: file })),
       ...(credential?.kind === 'file' ? [credentialMount(credential.path, home)] : []),
     ],
     network: request.network, home, tmp,
@@ -75,13 +76,12 @@ export function sandboxCommand(bwrap: string, { sandbox, env, cwd }: { readonly 
     '--bind', sandbox.home, sandbox.home,
     ...sandbox.mounts.flatMap(mountArguments),
     // Folders that exist only because something is mounted below them: a write there would seem to work, and be lost.
-    ...['/', ...sandbox.mounts.filter((mount) => mount.kind === 'hide').map((mount) => mount.path)].flatMap((folder) => ['--remount-ro', folder]),
+    '--remount-ro', '/',
     '--chdir', cwd, '--',
   ];
 }
 
 function mountArguments(mount: Mount): readonly string[] {
-  if (mount.kind === 'hide') return ['--tmpfs', mount.path];
   return [mount.kind === 'read' ? '--ro-bind' : '--bind', mount.path, mount.at ?? mount.path];
 }
 
@@ -132,7 +132,7 @@ export async function probeSandbox(clock: Clock, tools: Tools = findTools()): Pr
     const worktree = path.join(scratch, 'worktree');
     const hidden = path.join(scratch, 'hidden');
     for (const folder of [worktree, hidden]) mkdirSync(folder);
-    const sandbox = sandboxFor({ worktree, git: { kind: 'clone', borrowed: [] }, scratch, network: 'none', credential: null, read: [], write: [] });
+    const sandbox = sandboxFor({ worktree, git: { before: [], after: [] }, scratch, network: 'none', credential: null, read: [], write: [], sealed: [] });
     const script = `touch probe || exit 1; test ! -e ${hidden} || exit 2; touch /usr/orch-probe 2>/dev/null && exit 3; exit ${PROBE_CODE}`;
     const { exit } = await createProcesses({ clock, sandbox: containment }).run({
       command: '/bin/sh', args: ['-c', script], cwd: worktree, env: { PATH: '/usr/bin:/bin' }, sandbox,

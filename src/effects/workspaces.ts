@@ -16,6 +16,7 @@ import { type Live, reopen } from './workspaces/live.ts';
 import { recover } from './workspaces/recover.ts';
 import { excludesFile } from './workspaces/excludes.ts';
 import { kindAt, placeOf } from './workspaces/place.ts';
+import { openPrivate, privateAt } from './workspaces/private-repo.ts';
 import { remove } from './workspaces/remove.ts';
 import { createTrash } from './workspaces/trash.ts';
 
@@ -79,6 +80,12 @@ export async function createWorkspaces(init: WorkspacesInit): Promise<Workspaces
       const kept = await remove(context, trash, await liveOf(workspace));
       if (kept === null) lives.delete(keyOf(workspace));
       return kept;
+    },
+    async seclude(workspace) {
+      const { place, admin } = await liveOf(workspace);
+      const mounts = await openPrivate(privateAt(place.privateRepo), { repo, worktree: place.path, admin, branch: workspace.branch, env: context.mark });
+      const excludes = [excludesFile(place.records)].filter((file) => kindAt(file) !== 'missing');
+      return { ...mounts, before: [...mounts.before, ...excludes.map((file) => ({ kind: 'read', path: file }) as const)] };
     },
     async variables({ run, task }) {
       const file = excludesFile(placeOf({ home: context.home, commonDir: repo.commonDir, root }, { run, task }).records);

@@ -50,7 +50,16 @@ export const MERGE_CRASH_POINTS = [
   'merge-told', // how each task ended is recorded, worktrees and references are still there
 ] as const;
 
-export type CrashPoint = (typeof CRASH_POINTS)[number] | (typeof MERGE_CRASH_POINTS)[number];
+/** The steps around the private repository of a task in a sandbox. */
+export const SANDBOX_CRASH_POINTS = [
+  'private-made', // the private repository is there, nothing was spawned
+  'objects-taken', // its objects are in the user's, on no reference
+  'references-taken', // its commits are on references, HEAD and index are not taken over
+  'worktree-taken', // all is taken over, uncommitted work is not saved
+  'private-discarded', // everything is saved, what it was is still on the disk
+] as const;
+
+export type CrashPoint = (typeof CRASH_POINTS)[number] | (typeof MERGE_CRASH_POINTS)[number] | (typeof SANDBOX_CRASH_POINTS)[number];
 
 let armed: { readonly point: CrashPoint; left: number; readonly crash: () => void } | null = null;
 
@@ -64,8 +73,9 @@ export function crashPoint(point: CrashPoint): void {
 /** Arms `<point>` or `<point>:<n>` (the n-th time that it is reached). Returns what is wrong with the text, or null. */
 export function armCrashPoint(text: string, crash: () => void): string | null {
   const [, name = text, count = '1'] = /^([a-z-]+):([1-9]\d*)$/.exec(text) ?? [];
-  const point = [...CRASH_POINTS, ...MERGE_CRASH_POINTS].find((known) => known === name);
-  if (point === undefined) return `${JSON.stringify(name)} is none of ${[...CRASH_POINTS, ...MERGE_CRASH_POINTS].join(', ')}`;
+  const points = [...CRASH_POINTS, ...MERGE_CRASH_POINTS, ...SANDBOX_CRASH_POINTS];
+  const point = points.find((known) => known === name);
+  if (point === undefined) return `${JSON.stringify(name)} is none of ${points.join(', ')}`;
   armed = { point, left: Number(count), crash };
   return null;
 }

@@ -15,10 +15,12 @@ interface Needing {
   /** `defaults.needs`. */
   readonly defaults: readonly string[];
   readonly source: Source;
+  /** What else may be needed. */
+  readonly known: { readonly has: (name: string) => boolean };
 }
 
 /** Adds what is wrong with the needs of all tasks. */
-export function checkNeeds({ tasks, defaults, source }: Needing, diagnostics: Diagnostic[]): void {
+export function checkNeeds({ tasks, defaults, source, known }: Needing, diagnostics: Diagnostic[]): void {
   const indexes = new Map<string, number>();
   tasks.forEach((task, index) => indexes.set(foldId(task.id), index));
   let suggestions = 0;
@@ -27,6 +29,7 @@ export function checkNeeds({ tasks, defaults, source }: Needing, diagnostics: Di
       const index = indexes.get(foldId(need));
       const found = index === undefined ? undefined : tasks[index];
       if (index !== undefined && index !== own && found?.id === need) return [index];
+      if (found === undefined && known.has(need)) return [];
       const place = source.at([...(task.needs === null ? ['defaults', 'needs'] : [...task.path, 'needs']), position]);
       if (index === own) {
         diagnostics.push(problem(place, `the task ${quoted(task.id)} needs itself`, 'remove it'));

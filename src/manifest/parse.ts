@@ -23,10 +23,14 @@ export interface Manifest {
   readonly tasks: readonly TaskDefinition[];
 }
 
+/** Names that can be needed, each with the ids of the tasks that it stands for. */
+export type KnownTasks = ReadonlyMap<string, readonly string[]>;
+const NOTHING_KNOWN: KnownTasks = new Map();
+
 export type ParseResult = { readonly ok: true; readonly manifest: Manifest } | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
 /** Reads a manifest in YAML or JSON, of at most 5 MB. */
-export function parseManifest(text: string, options: { readonly file: string }): ParseResult {
+export function parseManifest(text: string, options: { readonly file: string; /** Tasks that are there already: may be needed, and their ids are taken. */ readonly known?: KnownTasks }): ParseResult {
   const read = readDocument(text, options.file);
   if (read.document === null) return { ok: false, diagnostics: read.diagnostics };
   const { document } = read;
@@ -38,9 +42,10 @@ export function parseManifest(text: string, options: { readonly file: string }):
     return { ok: false, diagnostics: tidy([...diagnostics, problem(document.at([]), message, isList ? 'put `tasks:` above the list' : WHAT_A_MANIFEST_IS)]) };
   }
   const head = readHead(document, map, diagnostics);
-  const drafts = 'tasks' in map ? readTasks(document, diagnostics) : [];
+  const { known = NOTHING_KNOWN } = options;
+  const drafts = 'tasks' in map ? readTasks({ document, diagnostics, known }) : [];
   if (!('tasks' in map)) diagnostics.push(problem(document.at([]), 'has no `tasks`', WHAT_A_MANIFEST_IS));
-  checkNeeds({ tasks: drafts, defaults: needsIn(map['defaults']), source: document }, diagnostics);
+  checkNeeds({ tasks: drafts, defaults: needsIn(map['defaults']), source: document, known }, diagnostics);
   if (head === null || diagnostics.length > 0) return { ok: false, diagnostics: tidy(diagnostics) };
   const tasks = drafts.flatMap(({ id, fields, path }) => (fields === null ? [] : [{ id, fields, path }]));
   return { ok: true, manifest: { file: options.file, source: document, head, tasks } };

@@ -2,11 +2,11 @@
 import { slug } from '../lib/slug.ts';
 import type { Path, Source } from './diagnostic.ts';
 import { parseManifest } from './parse.ts';
-import type { ParseResult } from './parse.ts';
+import type { KnownTasks, ParseResult } from './parse.ts';
 
 /** One task per prompt, named after the first; problems name the argument: `prompt 2: is empty`. */
-export function manifestOfPrompts(prompts: readonly string[]): ParseResult {
-  const parsed = parseManifest(JSON.stringify({ tasks: prompts }), { file: 'prompts' });
+export function manifestOfPrompts(prompts: readonly string[], known?: KnownTasks): ParseResult {
+  const parsed = parseManifest(JSON.stringify({ tasks: prompts }), { file: 'prompts', ...(known === undefined ? {} : { known }) });
   if (!parsed.ok) {
     const diagnostics = parsed.diagnostics.map((one) => {
       const index = /^tasks\[(\d+)\]/.exec(one.path)?.[1];

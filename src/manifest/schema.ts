@@ -216,7 +216,7 @@ const taskShape = {
   name: text.describe('What is shown; default the id.').optional(),
   agent: word.describe('An agent of `agents:`, or a built-in one.').optional(),
   model: model.describe('Passed to the agent; a map names one for each `effort`, and a `default`.').optional(),
-  effort: effortName.describe('How hard the task is: which entry of a `model` map it takes.').optional(),
+  effort: effortName.describe('How hard the task is: which entry of a `model` map it takes; without a map, passed to the agent.').optional(),
   escalate: z.array(word, { error: expected('a list of models such as `[haiku, sonnet, opus]`') }).min(2, { error: 'needs two models or more' }).describe('Models from the cheapest up: each failed `verify` climbs one step.').optional(),
   'best-of': bestOf.describe('So many attempts side by side (or these variants); the best one counts.').optional(),
   score: text.describe('With `best-of`: a shell command; of those that pass `verify`, the one for which it prints the highest number wins.').optional(),

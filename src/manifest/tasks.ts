@@ -34,20 +34,26 @@ interface Raw {
   readonly task: unknown;
 }
 
-interface Reading {
+interface Tasks {
   readonly document: SourceDocument;
   readonly diagnostics: Diagnostic[];
+  /** Whose ids are taken. */
+  readonly known: { readonly has: (id: string) => boolean };
+}
+
+interface Reading extends Tasks {
   /** A default has the prompt or the command. */
   readonly hasDefaultWork: boolean;
 }
 
 /** Reads `tasks` and adds what is wrong with them. */
-export function readTasks(document: SourceDocument, diagnostics: Diagnostic[]): TaskDraft[] {
+export function readTasks(from: Tasks): TaskDraft[] {
+  const { document, diagnostics } = from;
   const root = asMap(document.value) ?? {};
   const { tasks } = root;
   const defaults = asMap(root['defaults']) ?? {};
   const hasDefaultWork = WORK.some((key) => key in defaults);
-  const reading: Reading = { document, diagnostics, hasDefaultWork };
+  const reading: Reading = { ...from, hasDefaultWork };
   checkOneWork(defaults, ['defaults'], reading);
   if (tasks === undefined) return [];
   const map = asMap(tasks);
@@ -145,12 +151,13 @@ function checkComment(path: Path, { document, diagnostics }: Reading): void {
 }
 
 function withIds(raws: readonly Raw[], reading: Reading): TaskDraft[] {
-  const { document, diagnostics } = reading;
+  const { document, diagnostics, known } = reading;
   const taken = new Map<string, Path>();
   for (const { id, path } of raws) {
     if (id === null) continue;
     const idPath = typeof path.at(-1) === 'number' ? [...path, 'id'] : path;
     checkId(id, idPath, reading);
+    if (known.has(foldId(id))) diagnostics.push(problem(document.at(idPath, typeof path.at(-1) === 'number' ? 'value' : 'key'), `the run has a task ${quoted(id)} already`, 'give this one another id'));
     const twin = taken.get(foldId(id));
     if (twin === undefined) taken.set(foldId(id), path);
     else {
@@ -161,7 +168,7 @@ function withIds(raws: readonly Raw[], reading: Reading): TaskDraft[] {
   const counts = new Map<string, number>();
   return raws.map(({ id, path, fields, task }, index) => {
     const needs = 'needs' in (asMap(task) ?? {}) ? needsIn(task) : null;
-    return { id: id ?? madeId(fields, { index, taken, counts, path }), fields, path, needs };
+    return { id: id ?? madeId(fields, { index, taken, counts, path, known }), fields, path, needs };
   });
 }
 
@@ -178,10 +185,11 @@ interface Making {
   readonly taken: Map<string, Path>;
   readonly counts: Map<string, number>;
   readonly path: Path;
+  readonly known: Tasks['known'];
 }
 
 /** The slug of what a person would call the task; `-2`, `-3` … in the order of the list where that is taken. */
-function madeId(fields: TaskFields | null, { index, taken, counts, path }: Making): string {
+function madeId(fields: TaskFields | null, { index, taken, counts, path, known }: Making): string {
   const file = fields?.['prompt-file']?.replace(/^.*\//, '').replace(/\.\w+$/, '');
   const base = slug(fields?.name ?? fields?.prompt ?? file ?? fields?.run ?? '') || `task-${index + 1}`;
   let count = counts.get(base) ?? 0;
@@ -189,7 +197,7 @@ function madeId(fields: TaskFields | null, { index, taken, counts, path }: Makin
   do {
     count += 1;
     id = count === 1 ? base : `${base}-${count}`;
-  } while (taken.has(id));
+  } while (taken.has(id) || known.has(id));
   counts.set(base, count);
   taken.set(id, path);
   return id;

@@ -19,7 +19,7 @@ export interface MergeCommandsOptions {
   readonly verify: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** What a command may touch in a folder; null = all that the user may. */
-  readonly sandboxOf: (folder: string) => Sandbox | null;
+  readonly sandboxOf: (folder: string) => Promise<Sandbox | null>;
   /** Of each command. */
   readonly timeoutMs: number;
   readonly graceMs: number;
@@ -32,8 +32,8 @@ export interface MergeCommandsOptions {
 
 export function createMergeCommands(options: MergeCommandsOptions): MergeCommands {
   const refused = new Map<Sha, string>();
-  const sandboxIn = (folder: string): { readonly sandbox?: Sandbox } => {
-    const sandbox = options.sandboxOf(folder);
+  const sandboxIn = async (folder: string): Promise<{ readonly sandbox?: Sandbox }> => {
+    const sandbox = await options.sandboxOf(folder);
     return sandbox === null ? {} : { sandbox };
   };
   const run = async (folder: string, what: { command: string; log: string }, signal: AbortSignal): Promise<ProcessEnd> =>
@@ -41,7 +41,7 @@ export function createMergeCommands(options: MergeCommandsOptions): MergeCommand
       {
         command: '/bin/sh', args: ['-c', what.command], cwd: folder, stdin: null, env: options.env,
         timeoutMs: options.timeoutMs, idleTimeoutMs: null, graceMs: options.graceMs, logFile: path.join(options.logs, what.log),
-        ...sandboxIn(folder),
+        ...(await sandboxIn(folder)),
       },
       AbortSignal.any([signal, options.stop]), options.force,
     );

@@ -28,7 +28,7 @@ export async function runCommands(
         command: '/bin/sh', args: ['-c', command], cwd: workspace.path, stdin: null,
         env: context.environment(variables, context.plan.passEnv),
         timeoutMs: job.task.timeoutMs, idleTimeoutMs: null, graceMs: context.plan.graceMs, logFile,
-        ...sandboxed(context, workspace, context.attemptPaths(job.task.id, job.action.attempt)),
+        ...(await sandboxed(context, workspace, context.attemptPaths(job.task.id, job.action.attempt))),
       },
       job.stop.gentle, job.stop.force,
     );

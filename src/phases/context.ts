@@ -31,12 +31,12 @@ export interface PhaseContext {
   readonly processes: Processes;
   readonly workspaces: Workspaces;
   readonly integrity: Integrity;
-  readonly adapterOf: (agent: string) => Adapter;
+  readonly adapterOf: (adapter: string) => Adapter;
   readonly attemptPaths: (task: TaskId, attempt: number) => AttemptPaths;
   /** The environment of a child: the allow-list of ours, and `set` over it. `pass` are further names to inherit. */
   readonly environment: (set: Readonly<Record<string, string>>, pass: readonly string[]) => Record<string, string>;
   /** What the processes of an attempt may touch; null = all that the user may. */
-  readonly sandboxOf: (workspace: Workspace, paths: AttemptPaths) => Sandbox | null;
+  readonly sandboxOf: (workspace: Workspace, paths: AttemptPaths) => Promise<Sandbox | null>;
   readonly newId: () => string;
   readonly onOutput: (output: AgentOutput) => void;
   readonly onSignal: (signal: Extract<Fact, { type: 'provider-signal' }>) => void;
@@ -87,7 +87,7 @@ export async function attemptVariables(context: PhaseContext, { task, action }: 
 }
 
 /** The sandbox of an attempt as part of a process, where there is one. */
-export function sandboxed(context: PhaseContext, workspace: Workspace, paths: AttemptPaths): { readonly sandbox?: Sandbox } {
-  const sandbox = context.sandboxOf(workspace, paths);
+export async function sandboxed(context: PhaseContext, workspace: Workspace, paths: AttemptPaths): Promise<{ readonly sandbox?: Sandbox }> {
+  const sandbox = await context.sandboxOf(workspace, paths);
   return sandbox === null ? {} : { sandbox };
 }

@@ -37,7 +37,7 @@ export async function work(context: PhaseContext, job: Job): Promise<PhaseResult
     command: launch.command, args: launch.args, cwd: workspace.path, stdin: launch.stdin,
     env: context.environment({ ...launch.env, ...(await attemptVariables(context, job, workspace)), ...traced(paths) }, [...context.plan.passEnv, ...pass]),
     timeoutMs: task.timeoutMs, idleTimeoutMs: task.idleTimeoutMs, graceMs: context.plan.graceMs, logFile: paths.log,
-    ...sandboxed(context, workspace, paths),
+    ...(await sandboxed(context, workspace, paths)),
     onLine: (line, stream) => {
       const text = reader.line(line, stream);
       if (text !== null) context.onOutput({ task: task.id, attempt: action.attempt, text });
@@ -45,7 +45,8 @@ export async function work(context: PhaseContext, job: Job): Promise<PhaseResult
       if (signal !== null) context.onSignal({ type: 'provider-signal', task: task.id, attempt: action.attempt, signal });
     },
   };
-  const who = { task: task.id, workspace, kind: 'agent', trace: paths.trace } as const;
+  // In a sandbox nothing of what is watched is within its reach: whoever changes it is somebody else.
+  const who = { task: task.id, workspace, kind: spec.sandbox === undefined ? 'agent' : 'command', trace: paths.trace } as const;
   const { value: end, tampering } = await watched(context, who, { run: job.run, work: async () => await context.processes.run(spec, stop.gentle, stop.force) });
   crashPoint('agent-ended');
   const said = reader.verdict({ exit: end.exit, stderrTail: end.stderrTail, stdoutTail: end.stdoutTail, now: context.clock.now() });
@@ -70,9 +71,9 @@ async function start(context: PhaseContext, job: Job, paths: AttemptPaths): Prom
     await context.files.writeText(paths.prompt, `${task.work.command}\n`);
     return { launch: { command: '/bin/sh', args: ['-c', task.work.command], env: {}, stdin: null }, reader: shellReader(), pass: [] };
   }
-  const adapter = context.adapterOf(task.work.agent);
   const spec = context.plan.agents[task.work.agent];
   if (spec === undefined) throw new Error(`the plan has no agent ${task.work.agent}`);
+  const adapter = context.adapterOf(spec.adapter);
   const sessionId = state.report?.sessionId ?? null;
   const resume = state.resumeSession && adapter.capabilities.resume ? sessionId : null;
   const prompt = promptFor(task.work.prompt, { isResumed: resume !== null, feedback: state.feedback, lastFailure: state.lastFailure, saved: state.delivery });
@@ -82,7 +83,7 @@ async function start(context: PhaseContext, job: Job, paths: AttemptPaths): Prom
     const launch = adapter.launch({
       spec, work: { ...task.work, model: modelOf(task, state) }, prompt, promptFile: paths.prompt, newSessionId: context.newId(), resume, budgetUsd: allowanceOf(context.plan, run, index),
     });
-    return { launch: { ...launch, command: programPath(context, launch.command), env: { ...spec.env, ...launch.env } }, reader: adapter.read(spec), pass: adapter.passEnv };
+    return { launch: { ...launch, command: programPath(context, launch.command), env: { ...spec.env, ...launch.env } }, reader: adapter.read(spec, resume === null ? null : state.report?.sessionTokens), pass: adapter.passEnv };
   } catch (error) {
     // What only this prompt shows, such as its being too long for an argument.
     if (error instanceof OrchError) return { refusal: error.hint === undefined ? error.message : `${error.message}; ${error.hint}` };

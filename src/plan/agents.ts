@@ -6,16 +6,19 @@ import type { AgentSpec } from './plan.ts';
 import { placeOf } from './layers.ts';
 import type { Picked } from './layers.ts';
 
-/** What an adapter can pass on; the part of src/agents' Capabilities that a manifest can ask for. */
+/** What an adapter can honour; the part of src/agents' Capabilities that a manifest can ask for. */
 export interface AdapterCapabilities {
   readonly model: boolean;
   readonly maxTurns: boolean;
-  readonly permissionMode: boolean;
   readonly allowedTools: boolean;
+  /** Absent = it cannot be told. */
+  readonly effort?: boolean;
+  /** The names that it knows. */
+  readonly permissionMode: readonly string[];
 }
 
 /** Clients of later versions. */
-const LATER = new Set(['codex', 'gemini', 'opencode', 'copilot']);
+const LATER = new Set(['gemini', 'opencode']);
 
 /** The agent of that name, or null and a diagnostic. */
 export function requiredAgent(name: Picked<string>, agents: ReadonlyMap<string, AgentSpec>, diagnostics: Diagnostic[]): AgentSpec | null {
@@ -30,21 +33,21 @@ export function requiredAgent(name: Picked<string>, agents: ReadonlyMap<string, 
   return null;
 }
 
-interface Wishes {
-  readonly model: Picked<string> | undefined;
-  readonly escalate: Picked<readonly string[]> | undefined;
-  readonly 'max-turns': Picked<number> | undefined;
-  readonly 'permission-mode': Picked<string> | undefined;
-  readonly 'allowed-tools': Picked<readonly string[]> | undefined;
-}
-const CAPABILITY = { model: 'model', escalate: 'model', 'max-turns': 'maxTurns', 'permission-mode': 'permissionMode', 'allowed-tools': 'allowedTools' } as const;
+const CAPABILITY = { model: 'model', escalate: 'model', effort: 'effort', 'max-turns': 'maxTurns', 'permission-mode': 'permissionMode', 'allowed-tools': 'allowedTools' } as const satisfies Record<string, keyof AdapterCapabilities>;
+/** What a task asks of its agent, by the name that manifests have for it. */
+export type Wishes = { readonly [Key in keyof typeof CAPABILITY]?: Picked<unknown> | undefined };
 
 /** Adds a diagnostic for each wish that would be ignored. */
 export function checkWishes(wishes: Wishes, agent: { readonly spec: AgentSpec; readonly can: AdapterCapabilities }, diagnostics: Diagnostic[]): void {
-  for (const [key, capability] of Object.entries(CAPABILITY) as [keyof Wishes, (typeof CAPABILITY)[keyof Wishes]][]) {
+  const name = quoted(agent.spec.name);
+  for (const [key, capability] of Object.entries(CAPABILITY) as [keyof Wishes, keyof AdapterCapabilities][]) {
     const wish = wishes[key];
-    if (wish === undefined || agent.can[capability] || (Array.isArray(wish.value) && wish.value.length === 0)) continue;
-    const hint = `remove it, or put it under the tasks${key === 'model' || key === 'permission-mode' ? ' or agents' : ''} that can use it`;
-    diagnostics.push(problem(placeOf(wish), `the agent ${quoted(agent.spec.name)} cannot honour \`${key}\``, hint));
+    const can = agent.can[capability];
+    if (wish === undefined || can === true || (Array.isArray(wish.value) && wish.value.length === 0)) continue;
+    const isListed = typeof can === 'object' && can.length > 0;
+    if (isListed && can.includes(String(wish.value))) continue;
+    const rest = `put it under the tasks${key === 'model' || key === 'permission-mode' ? ' or agents' : ''} that can use it`;
+    if (!isListed) diagnostics.push(problem(placeOf(wish), `the agent ${name} cannot honour \`${key}\``, `remove it, or ${rest}`));
+    else diagnostics.push(problem(placeOf(wish), `the agent ${name} has no \`${key}\` ${quoted(String(wish.value))}`, `it has ${can.join(', ')}; or ${rest}`));
   }
 }

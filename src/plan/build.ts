@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { problem, tidy } from '../manifest/diagnostic.ts';
 import type { Diagnostic, Place } from '../manifest/diagnostic.ts';
-import type { Manifest } from '../manifest/parse.ts';
+import type { KnownTasks, Manifest } from '../manifest/parse.ts';
 import type { AdapterCapabilities } from './agents.ts';
 import { MAX_PROMPTS } from '../manifest/limits.ts';
 import { plannedTasks } from './best-of.ts';
@@ -36,6 +36,8 @@ export interface PlanRequest {
   /** What tasks took before; only used with a budget. */
   readonly history?: readonly Sample[];
   readonly select: Selection;
+  /** Tasks that the run has already; default none. */
+  readonly known?: KnownTasks;
   /** `root`: absolute. */
   readonly repo: { readonly root: string; readonly name: string };
   /** What an adapter can pass on to its program. */
@@ -136,9 +138,9 @@ function checkTarget(request: PlanRequest, diagnostics: Diagnostic[]): void {
   diagnostics.push(problem(merge.place, `has no branch to merge into: base ${request.base.ref} names none`, 'say which: `into: main` under `merge:`, or --into main'));
 }
 
-function contextOf({ manifest, settings, run, base, files, capabilities, inputs = NO_INPUTS }: PlanRequest): PlanContext {
+function contextOf({ manifest, settings, run, base, files, capabilities, inputs = NO_INPUTS, known }: PlanRequest): PlanContext {
   const diagnostics: Diagnostic[] = [];
-  const expansion = expand(manifest.tasks, { source: manifest.source, inputs, diagnostics });
+  const expansion = expand(manifest.tasks, { source: manifest.source, inputs, diagnostics, ...(known === undefined ? {} : { known }) });
   return { settings, source: manifest.source, expansion, run, base: base.sha, files, inputs, capabilities, diagnostics };
 }
 

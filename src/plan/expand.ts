@@ -47,15 +47,18 @@ export interface Expanding {
   readonly source: Source;
   readonly inputs: PlanInputs;
   readonly diagnostics: Diagnostic[];
+  /** Tasks that are there already: what else may be needed, and whose ids are taken. */
+  readonly known?: ReadonlyMap<string, readonly TaskId[]>;
 }
 
 /** `item` and its parts, when they are not known yet. */
 const LATE_ITEM: Group = { names: { '': { late: '${{ item }}' }, '*': { late: '${{ item.* }}' } } };
 
 export function expand(tasks: readonly TaskDefinition[], expanding: Expanding): Expansion {
-  const taken = new Set(tasks.map(({ id }) => foldId(id)));
+  const { known = new Map<string, readonly TaskId[]>() } = expanding;
+  const taken = new Set([...known.keys(), ...tasks.map(({ id }) => id)].map(foldId));
   const members: Member[] = [];
-  const idsOf = new Map<string, readonly TaskId[]>();
+  const idsOf = new Map(known);
   for (const definition of tasks) {
     const made = membersOf(definition, expanding, (id) => taken.has(id));
     for (const { id } of made) taken.add(foldId(id));

@@ -11,14 +11,19 @@ export interface Models {
   readonly model: Picked<string> | undefined;
   /** From the first model up; absent = no ladder. */
   readonly escalate: Picked<readonly string[]> | undefined;
+  /** What the agent itself is told; absent where it has chosen the model. */
+  readonly effort: Picked<string> | undefined;
 }
 
 /** The models of a task of this agent; what is wrong goes to `diagnostics`. */
 export function modelsOf(layers: readonly Layer[], agent: string, diagnostics: Diagnostic[]): Models {
   const model = modelByEffort(layers, agent, diagnostics);
+  // Where anybody names models by effort, it is a word of theirs, even if the command line has the last one.
+  const isMapped = layers.some(({ fields, agentFields }) => [fields.model, agentFields?.get(agent)?.model].some((one) => typeof one === 'object'));
+  const effort = isMapped ? undefined : pick(layers, 'effort');
   const ladder = pick(layers, 'escalate');
   // A model of the command line is meant for this run, and a ladder of a file for any.
-  if (ladder === undefined || model?.kind === 'flag' || model?.kind === 'variable') return { model, escalate: undefined };
+  if (ladder === undefined || model?.kind === 'flag' || model?.kind === 'variable') return { model, escalate: undefined, effort };
   if ((pick(layers, 'verify')?.value ?? []).length === 0) diagnostics.push(problem(placeOf(ladder), 'climbs when a `verify` fails, and the task has none', 'add `verify: command`, or remove it'));
   const at = model === undefined ? 0 : ladder.value.indexOf(model.value);
   if (at === -1 && model !== undefined && model.kind === ladder.kind) {
@@ -26,17 +31,14 @@ export function modelsOf(layers: readonly Layer[], agent: string, diagnostics: D
   }
   const steps = ladder.value.slice(Math.max(0, at));
   const first = { ...ladder, value: steps[0] ?? '' };
-  return { model: at > 0 ? model : first, escalate: { ...ladder, value: steps } };
+  return { model: at > 0 ? model : first, escalate: { ...ladder, value: steps }, effort };
 }
 
 function modelByEffort(layers: readonly Layer[], agent: string, diagnostics: Diagnostic[]): Picked<string> | undefined {
   const picked = pickForAgent(layers, 'model', agent);
   const effort = pick(layers, 'effort');
-  if (picked === undefined || typeof picked.value === 'string') {
-    const isOverruled = picked?.kind === 'flag' || picked?.kind === 'variable';
-    if (effort !== undefined && !isOverruled) diagnostics.push(problem(placeOf(effort), 'chooses among the models of a map, and `model` is none', 'write for example `model: { simple: haiku, default: sonnet }`'));
-    return picked === undefined ? undefined : { ...picked, value: String(picked.value) };
-  }
+  if (picked === undefined) return undefined;
+  if (typeof picked.value === 'string') return { ...picked, value: picked.value };
   const { value: map } = picked;
   const names = Object.keys(map);
   const meant = effort === undefined || Object.hasOwn(map, effort.value) ? undefined : nearest(effort.value, names);

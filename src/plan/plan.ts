@@ -41,6 +41,8 @@ export type Work =
       readonly model: string | null;
       /** Models from the cheapest up: each failed verification climbs one step. Absent = `model` throughout. */
       readonly escalate?: readonly string[];
+      /** How hard the model should think, in the program's own words. Absent = its own choice. */
+      readonly effort?: string;
       readonly args: readonly string[];
       readonly maxTurns: number | null;
       readonly permissionMode: string | null;

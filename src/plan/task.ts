@@ -139,10 +139,11 @@ function planWork(draft: Draft): Work {
   if (work.key === 'run') return { kind: 'run', command: filledText(work.picked, later, { reader: 'shell' }) };
   const agent = pick(layers, 'agent') as Picked<string>;
   const spec = requiredAgent(agent, context.settings.agents, context.diagnostics);
-  const { model, escalate } = modelsOf(layers, agent.value, context.diagnostics);
+  const { model, escalate, effort } = modelsOf(layers, agent.value, context.diagnostics);
   const wishes = {
     model,
     escalate,
+    effort,
     'max-turns': pick(layers, 'max-turns'),
     'permission-mode': pickForAgent(layers, 'permission-mode', agent.value),
     'allowed-tools': pick(layers, 'allowed-tools'),
@@ -155,6 +156,7 @@ function planWork(draft: Draft): Work {
     prompt: promptText(work, draft) + contextText(draft),
     model: wishes.model?.value ?? null,
     ...(escalate === undefined ? {} : { escalate: escalate.value }),
+    ...(effort === undefined ? {} : { effort: effort.value }),
     args: renderList(pick(layers, 'args'), later),
     maxTurns: wishes['max-turns']?.value ?? null,
     permissionMode: wishes['permission-mode']?.value ?? null,

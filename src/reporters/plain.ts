@@ -129,8 +129,12 @@ function runLine(plan: Plan, event: RunEvent): string | null {
       return `run ${event.run}: ${plural(plan.tasks.length, 'task')} from ${event.base.slice(0, 12)}, at most ${plan.maxParallel} at once`;
     case 'run-resumed':
       return `run ${event.run} goes on${event.failed ? ', with what failed' : ''}`;
+    case 'task-cancelling':
+      return `  [${event.task}] is being cancelled`;
+    case 'task-reopened':
+      return `↻ [${event.task}] is tried again`;
     case 'tasks-added':
-      return `+ [${event.fanOut}] ${plural(event.tasks.length, 'task')}: ${listSome(event.tasks.map(({ id }) => id), MOST_NAMED)}`;
+      return `+ [${event.fanOut ?? 'added'}] ${plural(event.tasks.length, 'task')}: ${listSome(event.tasks.map(({ id }) => id), MOST_NAMED)}`;
     case 'worktree-released':
       // What the policy keeps is no news; the summary says where it is.
       return event.kept === null || event.kept.startsWith('keep:') ? null : `  [${event.task}] worktree kept: ${safeText(event.kept)}`;

@@ -84,6 +84,7 @@ function stoppingText(reason: CancelReason, running: number): string {
   const work = running === 0 ? 'saving what there is' : `${running} still running, their work is saved`;
   switch (reason) {
     case 'interrupted': return `stopping: Ctrl-C again to kill (${work})`;
+    case 'cancelled':
     case 'terminated':
     case 'hangup': return `stopping: asked to end (${work})`;
     case 'provider-limit': return `stopping: the provider's limit is reached (${work})`;

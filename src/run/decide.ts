@@ -79,7 +79,9 @@ function addTasks(plan: Plan, state: RunState): Decision | undefined {
 function keepWorktree(plan: Plan, state: RunState): Decision | undefined {
   for (const index of state.unreleased) {
     const task = state.tasks[index];
-    const kept = task === undefined ? null : keptBecause(plan, task);
+    // A task that was reopened while its worktree is being removed.
+    if (task?.now.at !== 'settled') continue;
+    const kept = keptBecause(plan, task);
     if (kept !== null) return { record: { type: 'worktree-released', task: idAt(plan, index), kept } };
   }
   return undefined;
@@ -160,7 +162,7 @@ function start(plan: Plan, state: RunState, now: Instant): Decision | undefined 
       wakeAt = Math.min(wakeAt, at);
       return undefined;
     }
-    if (!starts.hasSlot(index) || isGroupBusy(plan, state, index)) return undefined;
+    if (!starts.hasSlot(index) || isGroupBusy(plan, state, index) || state.unreleased.includes(index)) return undefined;
     const hold = starts.hold(index, task.now.next);
     if (hold !== null && 'over' in hold) {
       const message = overBudgetText(plan, state, { index, why: hold.over });

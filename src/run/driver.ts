@@ -2,9 +2,10 @@
 // world only through what is passed in, and nothing is launched or told before it is on disk.
 import { setMaxListeners } from 'node:events';
 import type { Clock, StopRequest } from '../effects/effects.ts';
-import { EXIT } from '../errors.ts';
+import { EXIT, OrchError } from '../errors.ts';
 import { crashPoint } from '../lib/crash-point.ts';
 import type { Plan, PlannedTask, TaskId } from '../plan/plan.ts';
+import { control, type ControlAnswer, type ControlRequest } from './control.ts';
 import { decide } from './decide.ts';
 import type { Action, CancelReason, Fact, PhaseResult, RunEvent } from './events.ts';
 import { grownPlan } from './grown.ts';
@@ -38,6 +39,8 @@ export interface DriverOptions {
   readonly found?: readonly Fact[];
   /** Recorded before anything is decided: `run-started` or `run-resumed`. */
   readonly first: Fact;
+  /** Recorded with `first`, before anything is decided. */
+  readonly alongside?: readonly Fact[];
   readonly journal: { append(events: readonly RunEvent[]): Promise<void> };
   readonly phases: Phases;
   readonly clock: Clock;
@@ -51,9 +54,12 @@ export interface DriverEnd {
   readonly journalError: Error | null;
 }
 
-type Message = { readonly fact: Fact; readonly recorded?: Recorded } | { readonly bug: unknown };
+type Message = { readonly fact: Fact; readonly recorded?: Recorded } | { readonly request: ControlRequest; readonly answer: (answer: ControlAnswer | Error) => void } | { readonly bug: unknown };
 /** Somebody who waits for a fact to be on disk; `null` = it is. */
 type Recorded = (refusal: Error | null) => void;
+
+/** What is answered to requests that come too late. */
+const ENDED: ControlAnswer = { ok: false, code: 'run-ended', message: 'the run has ended', exitCode: EXIT.preflight };
 
 /** A run under way: `done` resolves when nothing of it is left running. */
 export class Driver {
@@ -61,12 +67,15 @@ export class Driver {
   readonly #slots: Slots;
   readonly #gentle = new AbortController();
   readonly #force = new AbortController();
+  /** Stops one running task. */
+  readonly #stops = new Map<TaskId, AbortController>();
   readonly #inbox: Message[] = [];
   readonly #releasing = new Set<TaskId>();
   #state: RunState;
   #underWay = 0;
   #isMerging = false;
   #waiting: Recorded[] = [];
+  #hasEnded = false;
   #wake: () => void = () => {};
   #journalError: Error | null = null;
   readonly done: Promise<DriverEnd>;
@@ -75,9 +84,9 @@ export class Driver {
     this.#options = options;
     this.#state = options.state;
     this.#slots = new Slots(options.plan.maxParallel);
-    this.#inbox.push(...[...(options.found ?? []), options.first].map((fact) => ({ fact })));
+    this.#inbox.push(...[...(options.found ?? []), options.first, ...(options.alongside ?? [])].map((fact) => ({ fact })));
     // Every running phase listens; a thousand of them are no leak.
-    setMaxListeners(0, this.#gentle.signal, this.#force.signal);
+    setMaxListeners(0, this.#force.signal);
     this.done = this.#run();
   }
 
@@ -89,7 +98,7 @@ export class Driver {
   stop(reason: CancelReason, message: string | null = null): void {
     if (this.#gentle.signal.aborted) return;
     if (this.#state.cancelling === null) this.#post({ fact: { type: 'run-cancelling', reason, message } });
-    this.#gentle.abort({ reason, forced: false } satisfies StopRequest);
+    this.#stopRunning(reason);
   }
 
   /** Records what a provider said while an attempt is under way; what changes nothing is not recorded. */
@@ -103,14 +112,34 @@ export class Driver {
     this.#force.abort({ reason, forced: true } satisfies StopRequest);
   }
 
+  /** Does what somebody asks of the live run; resolves when it is on disk. Rejects when that cannot be, or the run has ended. */
+  async request(request: ControlRequest): Promise<Extract<ControlAnswer, { ok: true }>> {
+    const answer = await new Promise<ControlAnswer>((resolve, reject) => {
+      const settle = (value: ControlAnswer | Error): void => {
+        if (value instanceof Error) reject(value);
+        else resolve(value);
+      };
+      if (this.#hasEnded) settle(ENDED);
+      else this.#post({ request, answer: settle });
+    });
+    if (!answer.ok) throw new OrchError(answer);
+    if (request.type !== 'stop') return answer;
+    if (request.force) this.kill('interrupted');
+    else this.stop('interrupted');
+    return answer;
+  }
+
   /** A bug of ours must not leave agents running either. */
   async #run(): Promise<DriverEnd> {
     try {
       return await this.#loop();
     } catch (error) {
-      this.#gentle.abort({ reason: 'interrupted', forced: false } satisfies StopRequest);
+      this.#stopRunning('interrupted');
       await this.#drain();
       throw error;
+    } finally {
+      this.#hasEnded = true;
+      for (const message of this.#inbox.splice(0)) if ('request' in message) message.answer(ENDED);
     }
   }
 
@@ -120,6 +149,7 @@ export class Driver {
       if (events.length > 0 && !(await this.#record(events))) return await this.#abandon();
       if (events.length > 0) crashPoint('recorded');
       for (const { event } of events) if (event.type === 'gate-changed') this.#slots.resize(event.provider, event.slots ?? this.#options.plan.maxParallel);
+      for (const { event } of events) if (event.type === 'task-cancelling') this.#stops.get(event.task)?.abort({ reason: 'cancelled', forced: false } satisfies StopRequest);
       for (const action of launches) this.#launch(action);
       this.#startReleases();
       this.#startMerge();
@@ -142,6 +172,13 @@ export class Driver {
     };
     for (const message of this.#inbox.splice(0)) {
       if ('bug' in message) throw message.bug;
+      if ('request' in message) {
+        const { facts, answer } = control(plan, this.#state, message.request);
+        for (const fact of facts) take(fact);
+        if (facts.length === 0) message.answer(answer);
+        else this.#waiting.push((refusal) => message.answer(refusal ?? answer));
+        continue;
+      }
       // A second reason to stop adds nothing: the first one was recorded.
       if (message.fact.type === 'run-cancelling' && this.#state.cancelling !== null) continue;
       take(message.fact);
@@ -173,7 +210,10 @@ export class Driver {
   #launch(action: Action): void {
     const { phases } = this.#options;
     const plan = grownPlan(this.#options.plan, this.#state);
-    const stop: Stop = { gentle: this.#gentle.signal, force: this.#force.signal };
+    const own = new AbortController();
+    if (this.#gentle.signal.aborted) own.abort(this.#gentle.signal.reason);
+    this.#stops.set(action.task, own);
+    const stop: Stop = { gentle: own.signal, force: this.#force.signal };
     const state = this.#state;
     const provider = action.phase === 'work' ? (indexOf(plan).providers[indexOfTask(plan, action.task)] ?? null) : null;
     const job = async (): Promise<PhaseResult> => {
@@ -184,7 +224,10 @@ export class Driver {
     };
     void this.#await(
       this.#slots.hold(provider, job),
-      (result): Fact => ({ type: 'phase-finished', phase: action.phase, task: action.task, attempt: action.attempt, result }),
+      (result): Fact => {
+        this.#stops.delete(action.task);
+        return { type: 'phase-finished', phase: action.phase, task: action.task, attempt: action.attempt, result };
+      },
     );
   }
 
@@ -196,7 +239,10 @@ export class Driver {
       const state = this.#state.tasks[index];
       if (task === undefined || state === undefined || this.#releasing.has(task.id) || keptBecause(plan, state) !== null) continue;
       this.#releasing.add(task.id);
-      void this.#await(phases.release(task, state), (kept): Fact => ({ type: 'worktree-released', task: task.id, kept }));
+      void this.#await(phases.release(task, state), (kept): Fact => {
+        this.#releasing.delete(task.id);
+        return { type: 'worktree-released', task: task.id, kept };
+      });
     }
   }
 
@@ -229,6 +275,12 @@ export class Driver {
     }
   }
 
+  #stopRunning(reason: CancelReason): void {
+    const request: StopRequest = { reason, forced: false };
+    this.#gentle.abort(request);
+    for (const own of this.#stops.values()) own.abort(request);
+  }
+
   #post(message: Message): void {
     this.#inbox.push(message);
     this.#wake();
@@ -246,7 +298,7 @@ export class Driver {
 
   /** The journal is gone: nothing more is recorded, but what runs is stopped and its work saved before we leave. */
   async #abandon(): Promise<DriverEnd> {
-    this.#gentle.abort({ reason: 'journal-failed', forced: false } satisfies StopRequest);
+    this.#stopRunning('journal-failed');
     await this.#drain();
     return { state: this.#state, exitCode: EXIT.stateNotWritable, journalError: this.#journalError };
   }
@@ -255,7 +307,10 @@ export class Driver {
     const refusal = this.#journalError ?? new Error('the run was given up');
     for (;;) {
       for (const recorded of this.#waiting.splice(0)) recorded(refusal);
-      for (const message of this.#inbox.splice(0)) if ('recorded' in message) message.recorded?.(refusal);
+      for (const message of this.#inbox.splice(0)) {
+        if ('recorded' in message) message.recorded?.(refusal);
+        if ('request' in message) message.answer(refusal);
+      }
       if (this.#underWay === 0) return;
       await this.#sleep(null);
     }

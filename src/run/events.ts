@@ -3,10 +3,11 @@
 //  1 `seq` is gapless and starts at 1;          2 `run-started` is first, `run-finished` last (`run-resumed` and `merge-started` re-open);
 //  3 every `phase-started` has one `phase-finished`, in the same process or found by the next one just before its
 //    `run-resumed`, or is answered by that `run-resumed`;
-//  4 a task settles once (again only after `run-resumed` re-opened it);   5 nothing starts after `run-cancelling`;
+//  4 a task settles once (again only after `run-resumed` or `task-reopened` re-opened it), and as cancelled if `task-cancelling` was first;
+//  5 nothing starts after `run-cancelling`;
 //  6 an event is on disk before anyone sees it; 7 replaying the journal gives the live state;
-//  8 `tasks-added` comes once for a fan-out, after its source has settled as completed, and before its tasks start.
-import type { MergeSettings, PlannedTask, RunId, Sha, TaskId } from '../plan/plan.ts';
+//  8 `tasks-added` comes before its tasks start; once for a fan-out, after its source has settled as completed.
+import type { AgentSpec, MergeSettings, PlannedTask, RunId, Sha, TaskId } from '../plan/plan.ts';
 
 /** Milliseconds since the Unix epoch, UTC. */
 export type Instant = number;
@@ -21,7 +22,7 @@ export interface Action {
 
 export type Signal = string;
 /** Why a running phase was stopped from outside. */
-export type CancelReason = 'interrupted' | 'terminated' | 'hangup' | 'journal-failed' | 'provider-limit';
+export type CancelReason = 'cancelled' | 'interrupted' | 'terminated' | 'hangup' | 'journal-failed' | 'provider-limit';
 /** How a process ended. */
 export type Exit =
   | { readonly kind: 'code'; readonly code: number }
@@ -65,6 +66,7 @@ export type FailureReason =
   | 'spawn' // the program could not be started
   | 'workspace' // git or the file system refused
   | 'interrupted'
+  | 'cancelled' // somebody cancelled this very task
   | 'max-fail'
   | 'tampered';
 
@@ -98,6 +100,8 @@ export interface AgentReport {
   /** The client told tokens only, and a price table did the rest. */
   readonly isCostEstimate?: true;
   readonly tokens: Tokens | null;
+  /** What the client has counted for the session so far, where it counts like that: the next attempt's `tokens` are what is more. */
+  readonly sessionTokens?: Tokens;
   readonly turns: number | null;
   /** The final text, cut to 64 KiB. */
   readonly result: string | null;
@@ -159,8 +163,22 @@ export type Fact =
       readonly tasks: number;
       /** sha256 of plan.json, so that a swapped plan is noticed. */
       readonly plan: string;
+      /** Versions of the agents' programs by the name of the agent, as far as they say it. */
+      readonly versions?: Readonly<Record<string, string>>;
     }
-  | { readonly type: 'run-resumed'; /** also reopen tasks that did not complete */ readonly failed: boolean; /** the limit of the whole run from now on, in US dollars */ readonly budgetUsd?: number }
+  | {
+      readonly type: 'run-resumed';
+      /** Also reopen tasks that did not complete. */
+      readonly failed: boolean;
+      /** Of what has settled, reopen these tasks and no others. */
+      readonly tasks?: readonly TaskId[];
+      /** The limit of the whole run from now on, in US dollars. */
+      readonly budgetUsd?: number;
+    }
+  /** Somebody wants this task to end: it is stopped if it runs, and settles as cancelled whatever its phase comes to. */
+  | { readonly type: 'task-cancelling'; readonly task: TaskId }
+  /** Somebody wants a settled task to be tried again. */
+  | { readonly type: 'task-reopened'; readonly task: TaskId }
   | { readonly type: 'phase-started'; readonly phase: Phase; readonly task: TaskId; readonly attempt: number }
   | {
       readonly type: 'phase-finished';
@@ -176,8 +194,15 @@ export type Fact =
       readonly reason: FailureReason | null;
       readonly message: string | null;
     }
-  /** What a completed task named has become tasks; they stand behind all others. Once for each fan-out of the plan. */
-  | { readonly type: 'tasks-added'; readonly fanOut: TaskId; readonly tasks: readonly PlannedTask[] }
+  /** They stand behind all others: what a completed task named, once for each fan-out of the plan, or what somebody added. */
+  | {
+      readonly type: 'tasks-added';
+      /** null = somebody added them. */
+      readonly fanOut: TaskId | null;
+      readonly tasks: readonly PlannedTask[];
+      /** Their agents that the plan does not have. */
+      readonly agents?: Readonly<Record<string, AgentSpec>>;
+    }
   /** The worktree was removed, or kept and why. */
   | { readonly type: 'worktree-released'; readonly task: TaskId; readonly kept: string | null }
   | {

@@ -9,12 +9,13 @@ export function grownPlan(frozen: Plan, { added }: Pick<RunState, 'added'>): Pla
   if (added.length === 0) return frozen;
   const cached = known.get(added);
   if (cached !== undefined) return cached;
-  const membersOf = new Map(added.map(({ fanOut, tasks }) => [fanOut, tasks.map(({ id }) => id)]));
+  const membersOf = new Map(added.flatMap(({ fanOut, tasks }) => (fanOut === null ? [] : [[fanOut, tasks.map(({ id }) => id)]])));
   const withMembers = (task: PlannedTask): PlannedTask => {
     if (!task.needs.some((need) => membersOf.has(need))) return task;
     return { ...task, needs: [...new Set(task.needs.flatMap((need) => membersOf.get(need) ?? need))] };
   };
-  const grown: Plan = { ...frozen, tasks: [...frozen.tasks, ...added.flatMap(({ tasks }) => tasks)].map(withMembers) };
+  const agents: Plan['agents'] = Object.assign({}, ...added.map((one) => one.agents), frozen.agents);
+  const grown: Plan = { ...frozen, agents, tasks: [...frozen.tasks, ...added.flatMap(({ tasks }) => tasks)].map(withMembers) };
   known.set(added, grown);
   return grown;
 }

@@ -14,6 +14,7 @@ export function outcomeOf(reason: FailureReason): TaskOutcome {
     case 'idle':
       return 'timed-out';
     case 'interrupted':
+    case 'cancelled':
     case 'max-fail':
       return 'cancelled';
     case 'dependency':
@@ -56,6 +57,7 @@ export function countKey(outcome: TaskOutcome): keyof Counts {
 function cancelExit(reason: CancelReason): number {
   switch (reason) {
     case 'interrupted':
+    case 'cancelled':
       return EXIT.interrupted;
     case 'terminated':
       return EXIT.terminated;
@@ -79,7 +81,7 @@ export function exitCodeOf(plan: Plan, state: RunState): number {
     // What the attempts at one task came to is said by the one that chooses.
     if (isCandidate(plan, i)) return [];
     // `continue-on-error` forgives a failure, not that the task was never given its chance.
-    return task.continueOnError && !isResumable(now.reason) && now.outcome !== 'skipped' ? [] : [now];
+    return task.continueOnError && !isResumable(now.reason) && now.outcome !== 'skipped' && now.outcome !== 'cancelled' ? [] : [now];
   });
   // A forgiven failure may have left tasks unmade that nobody counts.
   if (missing.length === 0 && openFanOuts(plan, state).length > 0) return EXIT.incomplete;

@@ -6,7 +6,7 @@ import type { AgentReport, PhaseDetail, PhaseResult, RunEvent, Tokens } from './
 import { isDecided } from './candidates.ts';
 import { scopeKey } from './breaker.ts';
 import { grownPlan, openFanOuts } from './grown.ts';
-import { countKey, failuresOf, isResumable } from './outcome.ts';
+import { countKey, failuresOf, isResumable, keptBecause } from './outcome.ts';
 import { indexOfTask } from './plan-index.ts';
 import { onPhaseEnd, onSignal } from './providers.ts';
 import { afterFailure } from './retry.ts';
@@ -24,7 +24,7 @@ export function reduce(frozen: Plan, state: RunState, event: RunEvent): RunState
     case 'run-started':
       return { ...next, startedAt: event.at };
     case 'run-resumed':
-      return resume(plan, { ...next, budgetUsd: event.budgetUsd ?? next.budgetUsd }, event.failed);
+      return resume(plan, { ...next, budgetUsd: event.budgetUsd ?? next.budgetUsd }, event);
     case 'phase-started':
       return update(next, indexOfTask(plan, event.task), (task) => ({
         ...task,
@@ -41,11 +41,15 @@ export function reduce(frozen: Plan, state: RunState, event: RunEvent): RunState
         now: { at: 'settled', outcome: event.outcome, reason: event.reason, message: event.message },
         settledAt: event.at,
       }));
+    case 'task-cancelling':
+      return update(next, indexOfTask(plan, event.task), cancel);
+    case 'task-reopened':
+      return reopenOne(plan, next, indexOfTask(plan, event.task));
     case 'tasks-added':
-      if (!openFanOuts(plan, state).some(({ id }) => id === event.fanOut)) throw new Error(`the plan has no fan-out ${event.fanOut} to be made`);
+      if (event.fanOut !== null && !openFanOuts(plan, state).some(({ id }) => id === event.fanOut)) throw new Error(`the plan has no fan-out ${event.fanOut} to be made`);
       return {
         ...next,
-        added: [...next.added, { fanOut: event.fanOut, tasks: event.tasks }],
+        added: [...next.added, { fanOut: event.fanOut, tasks: event.tasks, ...(event.agents === undefined ? {} : { agents: event.agents }) }],
         tasks: [...next.tasks, ...event.tasks.map(() => FRESH)],
         counts: { ...next.counts, waiting: next.counts.waiting + event.tasks.length },
       };
@@ -108,6 +112,7 @@ function finishPhase(plan: Plan, state: RunState, event: Finished): RunState {
   if (task === undefined) throw new Error(`the plan has no task ${event.task}`);
   const after = update({ ...state, ...withCosts(plan, state, { index, result }) }, index, (before) => {
     const learned = learn(before, result.detail);
+    if (before.cancelling) return { ...learned, now: CANCELLED, workDone: false };
     return result.ok ? succeed(learned, event, { hasVerify: task.verify.length > 0 || task.score !== undefined, isChoice: task.choose !== undefined }) : fail(learned, event, result);
   });
   return onPhaseEnd(plan, after, event);
@@ -165,7 +170,10 @@ function learn(task: TaskState, detail: PhaseDetail): TaskState {
 
 function addReport(before: AgentReport | null, now: AgentReport): AgentReport {
   if (before === null) return now;
+  const isSameSession = now.sessionId === null || now.sessionId === before.sessionId;
+  const sessionTokens = now.sessionTokens ?? (isSameSession ? before.sessionTokens : undefined);
   return {
+    ...(sessionTokens === undefined ? {} : { sessionTokens }),
     sessionId: now.sessionId ?? before.sessionId,
     model: now.model ?? before.model,
     result: now.result ?? before.result,
@@ -186,12 +194,12 @@ function addTokens(a: Tokens | null, b: Tokens | null): Tokens | null {
 }
 
 /** Reopens what was not settled for good. A phase that was running when orch died is begun again, uncounted. */
-function resume(plan: Plan, state: RunState, alsoFailed: boolean): RunState {
+function resume(plan: Plan, state: RunState, { failed, tasks: asked }: Extract<RunEvent, { type: 'run-resumed' }>): RunState {
   let next: RunState = { ...state, cancelling: null, finishedAt: null, exitCode: null, gates: {}, throttles: {}, warm: [], trouble: {} };
   for (const index of plan.tasks.keys()) {
     const task = next.tasks[index];
-    if (task === undefined || isDecided(plan, next, index)) continue;
-    const reopened = reopen(task, alsoFailed);
+    if (task === undefined || (asked === undefined && isDecided(plan, next, index))) continue;
+    const reopened = reopen(task, asked === undefined ? (failed ? 'failed' : 'stopped') : asked.includes(plan.tasks[index]?.id ?? '') ? 'all' : 'none');
     if (reopened !== task) next = update(next, index, () => reopened);
   }
   const firstOpen = next.tasks.findIndex(({ now }) => now.at !== 'settled');
@@ -199,22 +207,25 @@ function resume(plan: Plan, state: RunState, alsoFailed: boolean): RunState {
   return { ...next, merging: firstOpen === -1 ? state.merging : null, mergeDone: false, firstOpen: firstOpen === -1 ? next.tasks.length : firstOpen, forgiven: { failed: failuresOf(next.counts), completed: next.counts.completed }, unreleased: next.unreleased.filter((i) => next.tasks[i]?.now.at === 'settled') };
 }
 
-function reopen(task: TaskState, alsoFailed: boolean): TaskState {
+/** `by`: which of the settled tasks are reopened: those that were stopped or skipped, what failed, too, or whatever did not complete. */
+function reopen(task: TaskState, by: 'none' | 'stopped' | 'failed' | 'all'): TaskState {
   const { now } = task;
   const attempt = task.attempts + 1;
   if (now.at === 'waiting') return now.notBefore === 0 ? task : { ...task, now: { ...now, notBefore: 0 } };
   if (now.at === 'running') {
+    if (task.cancelling) return { ...task, now: CANCELLED, workDone: false };
     const next = now.phase === 'verify' ? 'verify' : 'prepare';
     return { ...task, now: { at: 'waiting', next, attempt: next === 'verify' ? now.attempt : attempt, notBefore: 0 } };
   }
+  if (now.outcome === 'completed' || by === 'none' || (now.reason === 'cancelled' && by !== 'all')) return task;
   const failedForGood = now.outcome === 'failed' || now.outcome === 'timed-out' || now.outcome === 'over-budget';
-  if (now.outcome === 'completed' || (failedForGood && !isResumable(now.reason) && !alsoFailed)) return task;
+  if (failedForGood && !isResumable(now.reason) && by === 'stopped') return task;
   // An agent that had finished is not paid twice: only its verification is still to be done.
   const onlyVerify = task.workDone && isResumable(now.reason);
   return {
     ...task,
     now: { at: 'waiting', next: onlyVerify ? 'verify' : 'prepare', attempt: onlyVerify ? task.attempts : attempt, notBefore: 0 },
-    settledAt: null, counted: 0, infra: 0, resumeSession: false,
+    settledAt: null, counted: 0, infra: 0, resumeSession: false, cancelling: false,
   };
 }
 
@@ -225,6 +236,25 @@ function announced(state: RunState, provider: string): RunState {
     gates: gate === undefined ? state.gates : { ...state.gates, [provider]: { ...gate, announced: true } },
     throttles: throttle === undefined ? state.throttles : { ...state.throttles, [provider]: { ...throttle, announced: true } },
   };
+}
+
+const CANCELLED = { at: 'ending', outcome: 'cancelled', reason: 'cancelled', message: 'cancelled by hand' } as const;
+
+/** A running task ends when its phase has; one that a resume would begin again is cancelled for good. */
+function cancel(task: TaskState): TaskState {
+  const { now } = task;
+  if (now.at === 'waiting') return { ...task, now: CANCELLED, cancelling: true };
+  if (now.at === 'running') return { ...task, cancelling: true };
+  return now.at === 'settled' && isResumable(now.reason) ? { ...task, now: { ...CANCELLED, at: 'settled' }, cancelling: true } : task;
+}
+
+function reopenOne(plan: Plan, state: RunState, index: number): RunState {
+  const before = state.tasks[index];
+  if (before?.now.at !== 'settled') throw new Error(`task ${index} has not settled`);
+  // A worktree that is being removed must be gone before the task makes another.
+  const isRemoved = keptBecause(plan, before) === null;
+  const after = update(state, index, (task) => reopen(task, 'all'));
+  return { ...after, firstOpen: Math.min(after.firstOpen, index), unreleased: isRemoved ? after.unreleased : after.unreleased.filter((i) => i !== index) };
 }
 
 /** Replaces one task and keeps the derived sets (counts, active, unreleased, firstOpen) in step. */

@@ -41,6 +41,8 @@ export interface TaskState {
   readonly log: string | null;
   /** The present attempt's agent has ended well and its work is collected: it is never run again, only verified. */
   readonly workDone: boolean;
+  /** Somebody wants it to end; so it does when its phase has. */
+  readonly cancelling: boolean;
   readonly verified: boolean;
   /** What its score command printed of the work that is verified; null = none, or no number. */
   readonly score: number | null;
@@ -123,10 +125,11 @@ export interface Counts {
   readonly overBudget: number;
 }
 
-/** The tasks of a fan-out, once its source has completed. */
+/** Tasks that the frozen plan does not have: those of a fan-out, or (null) what somebody added. */
 export interface AddedTasks {
-  readonly fanOut: TaskId;
+  readonly fanOut: TaskId | null;
   readonly tasks: readonly PlannedTask[];
+  readonly agents?: Plan['agents'];
 }
 
 export interface RunState {
@@ -173,7 +176,7 @@ export interface RunState {
 export const FRESH: TaskState = {
   now: { at: 'waiting', next: 'prepare', attempt: 1, notBefore: 0 },
   attempts: 0, counted: 0, infra: 0, step: 0, startedAt: null, settledAt: null, start: null, worktree: null, delivery: null,
-  report: null, outputs: {}, exit: null, log: null, workDone: false, verified: false, score: null, feedback: null, resumeSession: false, notes: [], lastFailure: null, merge: null,
+  report: null, outputs: {}, exit: null, log: null, workDone: false, cancelling: false, verified: false, score: null, feedback: null, resumeSession: false, notes: [], lastFailure: null, merge: null,
 };
 
 /** The state before the first fact. */

@@ -16,7 +16,7 @@ import { LIMIT_RESETS_AT, startFakeProvider, type FakeProvider, type Scenario } 
 import { createProcessRig, isAlive, type ProcessRig } from '../support/process-rig.ts';
 import { CLAUDE } from './install.ts';
 
-const program = inject('claude');
+const program = inject('programs')['claude'] ?? null;
 const adapter = adapterFor('claude');
 
 interface Attempt {

@@ -9,27 +9,31 @@ import { promisify } from 'node:util';
 export interface Client {
   readonly name: string;
   readonly version: string;
-  /** npm package with the program for this machine; null = there is none. */
-  readonly packageName: string | null;
+  /** npm package with the program for this machine. */
+  readonly packageName: string;
+  /** Its version, where it is not the client's. */
+  readonly packageVersion?: string;
   /** The program inside the package. */
   readonly program: string;
 }
 
-const PLATFORMS = new Set(['linux-x64', 'linux-arm64', 'darwin-x64', 'darwin-arm64']);
 const platform = `${process.platform}-${process.arch}`;
-
-export const CLAUDE: Client = {
-  name: 'claude',
-  version: '2.1.328',
-  packageName: PLATFORMS.has(platform) ? `@anthropic-ai/claude-code-${platform}` : null,
-  program: 'claude',
+const TRIPLES: Readonly<Record<string, string>> = {
+  'linux-x64': 'x86_64-unknown-linux-musl', 'linux-arm64': 'aarch64-unknown-linux-musl', 'darwin-x64': 'x86_64-apple-darwin', 'darwin-arm64': 'aarch64-apple-darwin',
 };
+
+export const CLAUDE: Client = { name: 'claude', version: '2.1.328', packageName: `@anthropic-ai/claude-code-${platform}`, program: 'claude' };
+export const CODEX: Client = { name: 'codex', version: '0.169.0', packageName: '@openai/codex', packageVersion: `0.169.0-${platform}`, program: `vendor/${TRIPLES[platform] ?? ''}/bin/codex` };
+export const COPILOT: Client = { name: 'copilot', version: '1.0.102', packageName: `@github/copilot-${platform}`, program: 'copilot' };
+
+/** All that are installed before the first test. */
+export const CLIENTS: readonly Client[] = [CLAUDE, CODEX, COPILOT];
 
 const cacheRoot = path.join(process.env['XDG_CACHE_HOME'] ?? path.join(os.userInfo().homedir, '.cache'), 'orch-test-clients');
 
 /** Path of the program, installing it if need be; null where the client does not exist for this machine. */
 export async function installClient(client: Client): Promise<string | null> {
-  if (client.packageName === null) return null;
+  if (TRIPLES[platform] === undefined) return null;
   const home = path.join(cacheRoot, `${client.name}-${client.version}-${platform}`);
   const program = path.join(home, 'node_modules', ...client.packageName.split('/'), client.program);
   if (existsSync(program)) return program;
@@ -46,8 +50,8 @@ export async function installClient(client: Client): Promise<string | null> {
   return program;
 }
 
-async function install({ packageName, version }: Client, prefix: string): Promise<void> {
-  const args = ['install', '--ignore-scripts', '--no-save', '--no-audit', '--no-fund', '--loglevel=error', '--prefix', prefix, `${packageName}@${version}`];
+async function install({ packageName, version, packageVersion = version }: Client, prefix: string): Promise<void> {
+  const args = ['install', '--ignore-scripts', '--no-save', '--no-audit', '--no-fund', '--loglevel=error', '--prefix', prefix, `${packageName}@${packageVersion}`];
   // Through the npm that runs this test, if there is one: a machine may have node without npm on its PATH.
   const npm = process.env['npm_execpath'];
   const [file, leading] = npm === undefined ? ['npm', []] : [process.execPath, [npm]];

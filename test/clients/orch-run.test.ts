@@ -8,7 +8,7 @@ import type { Ended } from '../support/orch.ts';
 import { makeProject, type Project } from '../support/project.ts';
 import { checkoutState } from '../support/repo.ts';
 
-const program = inject('claude');
+const program = inject('programs')['claude'] ?? null;
 
 describe.skipIf(program === null)('orch run with the real claude', () => {
   let provider: FakeProvider;

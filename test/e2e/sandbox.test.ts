@@ -74,7 +74,9 @@ tasks:
   test('lets an agent work, and nothing else', async () => {
     expect(await outcomes('sandbox')).toEqual({
       works: 'completed', credential: 'completed',
-      outside: 'failed', checkout: 'failed', secrets: 'failed', token: 'failed', config: 'failed', branch: 'failed', processes: 'failed',
+      outside: 'failed', checkout: 'failed', secrets: 'failed', token: 'failed', branch: 'failed', processes: 'failed',
+      // It has a configuration of its own; below, the user's is as it was.
+      config: 'completed',
     });
     expect(existsSync(path.join(project.home, 'stolen.txt'))).toBe(false);
     const { branch, commits, verified } = await project.task('works');
@@ -85,9 +87,31 @@ tasks:
 
   test('the same without a sandbox: files, secrets and processes are within reach', async () => {
     const seen = await outcomes('process');
-    expect(seen).toMatchObject({ works: 'completed', credential: 'completed', outside: 'completed', secrets: 'completed', token: 'completed' });
+    expect(seen).toMatchObject({ works: 'completed', credential: 'completed', outside: 'completed', secrets: 'completed', token: 'completed', config: 'failed' });
+    expect((await project.task('config')).reason).toBe('tampered');
     expect(existsSync(path.join(project.home, 'stolen.txt'))).toBe(true);
   });
+});
+
+test.skipIf(containment === null)('what the user changes meanwhile is not laid at the door of an agent that cannot reach it', async () => {
+  const tmpdir = process.env['TMPDIR'];
+  process.env['TMPDIR'] = '/var/tmp';
+  const project = makeProject({ config: { isolation: 'sandbox' } });
+  process.env['TMPDIR'] = tmpdir;
+  if (tmpdir === undefined) delete process.env['TMPDIR'];
+  const running = project.start(['run', project.manifest('tasks: { waits: { run: "touch started; while ! [ -f go ]; do sleep 0.02; done; rm started go; git tag mine", expect: none } }'), '--run-id', 'meanwhile']);
+  const worktree = path.join(`${project.path}.orch`, 'meanwhile', 'waits');
+  await running.saw('waits');
+  while (!existsSync(path.join(worktree, 'started'))) await new Promise((resolve) => setTimeout(resolve, 10));
+  project.git('config', 'core.fsmonitor', 'false');
+  project.git('tag', 'yours');
+  writeFileSync(path.join(worktree, 'go'), '');
+  const ended = await running.ended;
+  expect(ended.code, ended.stderr).toBe(0);
+  expect((await project.task('waits')).outcome).toBe('completed');
+  expect(project.git('config', 'core.fsmonitor')).toBe('false');
+  expect(project.git('tag')).toBe('yours');
+  project.dispose();
 });
 
 test('where it does not work it is refused, not left out (exit 3)', async () => {

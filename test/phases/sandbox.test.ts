@@ -1,18 +1,18 @@
-// Each protection of the sandbox as an attempt that fails inside and succeeds outside, where it would not be a test otherwise.
+// Each protection of the sandbox as an attempt that comes to nothing inside and succeeds outside, where it would not be a
+// test otherwise.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createClock } from '../../src/effects/clock.ts';
 import { createProcesses } from '../../src/effects/processes.ts';
 import { findTools } from '../../src/effects/processes/tools.ts';
 import { probeSandbox } from '../../src/effects/sandbox.ts';
-import { releaseGit } from '../../src/effects/sandbox-git.ts';
 import { fileAt, isAlive } from '../support/process-rig.ts';
-import { createSandboxRig, stateOf, type SandboxRig } from '../support/sandbox-rig.ts';
+import { createSandboxRig, type SandboxRig } from '../support/sandbox-rig.ts';
 
 const clock = createClock();
 const report = await probeSandbox(clock);
@@ -20,104 +20,113 @@ const processes = createProcesses({ clock, ...(report.containment === null ? {} 
 const works = report.containment !== null;
 if (!works) console.warn(`Skipped: the sandbox does not work here: ${report.reason}`);
 
-const rigs = new Map<string, SandboxRig>();
-function open(kind: 'worktree' | 'clone'): SandboxRig {
-  const known = rigs.get(kind);
-  if (known !== undefined) known.restore();
-  const rig = known ?? createSandboxRig(kind);
-  rigs.set(kind, rig);
-  return rig;
-}
+let rig: SandboxRig;
+beforeAll(async () => {
+  rig = await createSandboxRig();
+});
 afterEach(() => {
-  for (const { rig } of rigs.values()) expect(rig.survivors()).toEqual([]);
+  expect(rig.processes.survivors()).toEqual([]);
 });
-afterAll(() => {
-  for (const { rig } of rigs.values()) rig.dispose();
-});
+afterAll(() => rig.dispose());
 
-const KINDS = ['worktree', 'clone'] as const;
-
-/** Scripts that exit 0 when they got what they wanted. */
-const ATTEMPTS: readonly (readonly [string, string])[] = [
-  ['write beside its working tree', 'echo x > "$OUTSIDE/tree/planted"'],
-  ['write into the system', 'echo x > /usr/local/orch-planted && rm /usr/local/orch-planted'],
-  ['read a private key', 'cat "$REAL_HOME/.ssh/id_test"'],
-  ['write into the home', 'echo x > "$REAL_HOME/.profile"'],
-  ["read another task's working tree", 'cat "$SIBLING/unsaved"'],
-  ["remove another task's working tree", 'rm -r "$SIBLING"'],
-  ["remove another task's administrative folder", 'test -e "$COMMON/worktrees/sibling" && rm -r "$COMMON/worktrees/sibling"'],
-  ["read orch's records", 'cat "$COMMON/orch/record"'],
-  ['change the configuration', 'git --git-dir="$COMMON" config core.fsmonitor "touch /tmp/owned"'],
-  ['replace the configuration', 'cp "$COMMON/config" "$COMMON/config2" && mv "$COMMON/config2" "$COMMON/config"'],
-  ['plant a hook', 'echo "#!/bin/sh" > "$COMMON/hooks/post-checkout"'],
-  ['plant attributes', 'echo "* filter=x" > "$COMMON/info/attributes"'],
-  ['move the main branch', 'git --git-dir="$COMMON" update-ref refs/heads/main "$OLD"'],
-  ["move another run's branch", 'git --git-dir="$COMMON" update-ref refs/heads/orch/other/task "$OLD"'],
-  ['plant a ref', 'git --git-dir="$COMMON" update-ref refs/tags/planted "$OLD"'],
-  ['move HEAD of the checkout', 'echo "ref: refs/heads/other" > "$COMMON/HEAD"'],
-  ['delete packed history', 'rm -f "$COMMON"/objects/pack/*.pack && ! ls "$COMMON"/objects/pack/*.pack'],
-  ['see a process outside', 'kill -0 "$TEST_PID"'],
-];
-const CLONE_ONLY: readonly (readonly [string, string])[] = [
-  ['delete loose objects', 'file=$(find "$COMMON"/objects/?? -type f | head -1); test -n "$file" && rm -f "$file"'],
-  ["move a sibling's branch", 'git --git-dir="$COMMON" update-ref refs/heads/orch/run/sibling "$OLD"'],
-];
-const WORKTREE_ONLY: readonly (readonly [string, string])[] = [
-  ['lead git elsewhere by its own .git', 'rm -f .git && mkdir .git'],
-  ['lead git elsewhere by commondir', 'echo /elsewhere > "$(git rev-parse --git-dir)/commondir"'],
-  ['lead git elsewhere by renaming', 'mv "$(git rev-parse --git-dir)" "$COMMON/worktrees/moved"'],
-];
-
-const cases = [
-  ...KINDS.flatMap((kind) => ATTEMPTS.map(([name, script]) => ({ kind, name, script }))),
-  ...CLONE_ONLY.map(([name, script]) => ({ kind: 'clone' as const, name, script })),
-  ...WORKTREE_ONLY.map(([name, script]) => ({ kind: 'worktree' as const, name, script })),
+/** What is tried, and how it shows out here that it succeeded; null = the script exits 0 when it got what it wanted. */
+const ATTEMPTS: readonly (readonly [string, string, string | null])[] = [
+  ['write beside its working tree', 'echo x > "$OUTSIDE/planted"', 'test -e "$OUTSIDE/planted"'],
+  ['write into the system', 'echo x > /usr/local/orch-planted && rm /usr/local/orch-planted', null],
+  ['read a private key', 'cat "$REAL_HOME/.ssh/id_test"', null],
+  ['write into the home', 'echo x > "$REAL_HOME/.profile"', 'test -e "$REAL_HOME/.profile"'],
+  ["read another task's working tree", 'cat "$SIBLING/unsaved"', null],
+  ["remove another task's working tree", 'rm -r "$SIBLING"', '! test -e "$SIBLING"'],
+  ["remove another task's administrative folder", 'rm -r "$SIBLING_ADMIN"', '! test -e "$SIBLING_ADMIN"'],
+  ["read orch's records", 'cat "$COMMON/orch/record"', null],
+  ['change the configuration', 'git config core.fsmonitor "touch /tmp/owned"', 'git --git-dir="$COMMON" config core.fsmonitor'],
+  ['replace the configuration', 'echo "[a]b=c" > "$COMMON/config2" && mv "$COMMON/config2" "$COMMON/config"', 'git --git-dir="$COMMON" config a.b'],
+  ['plant a hook', 'echo "#!/bin/sh" > "$COMMON/hooks/post-checkout"', 'test -e "$COMMON/hooks/post-checkout"'],
+  ['plant attributes', 'echo "* filter=x" > "$COMMON/info/attributes"', 'test -e "$COMMON/info/attributes"'],
+  ['move the main branch', 'git update-ref refs/heads/main "$OLD"', 'test "$(git --git-dir="$COMMON" rev-parse main)" = "$OLD"'],
+  ["move another run's branch", 'git update-ref refs/heads/orch/other/task "$OLD"', 'test "$(git --git-dir="$COMMON" rev-parse orch/other/task)" = "$OLD"'],
+  ["read another task's branch", 'git rev-parse --verify refs/heads/orch/run-1/sibling', null],
+  ["move another task's branch", 'git update-ref refs/heads/orch/run-1/sibling "$OLD"', 'test "$(git --git-dir="$COMMON" rev-parse orch/run-1/sibling)" = "$OLD"'],
+  ['delete all references', 'rm -rf "$COMMON/refs/heads" "$COMMON/packed-refs"', '! git --git-dir="$COMMON" rev-parse --verify main'],
+  ['plant a tag', 'git tag planted', 'git --git-dir="$COMMON" rev-parse --verify refs/tags/planted'],
+  ['move HEAD of the checkout', 'echo "ref: refs/heads/other" > "$COMMON/HEAD"', 'grep -q other "$COMMON/HEAD"'],
+  ['delete packed history', 'rm -f "$COMMON"/*/pack/*.pack', '! ls "$COMMON"/objects/pack/*.pack'],
+  ['delete loose objects', 'find "$COMMON" -path "*/??/*" -type f -delete', '! git --git-dir="$COMMON" cat-file -e main'],
+  ['lead git elsewhere by its own .git', 'rm -f .git && mkdir .git', 'test -d "$WORKTREE/.git"'],
+  ['lead git elsewhere by commondir', 'echo /elsewhere > "$(git rev-parse --git-dir)/commondir"', 'grep -q elsewhere "$ADMIN/commondir"'],
+  ['lead git elsewhere by renaming', 'mv "$ADMIN" "$COMMON/worktrees/moved"', 'test -e "$COMMON/worktrees/moved"'],
+  ['see a process outside', 'kill -0 "$TEST_PID"', null],
 ];
 
 describe.skipIf(!works)('an agent in the sandbox cannot', () => {
-  it.each(cases)('$name ($kind)', async ({ kind, script }) => {
-    const rig = open(kind);
-    const before = stateOf(rig);
-    const inside = await processes.run(rig.script(script));
-    expect(inside.exit).toMatchObject({ kind: 'code' });
-    expect(inside.exit, inside.stdoutTail + inside.stderrTail).not.toEqual({ kind: 'code', code: 0 });
-    expect(inside.tier).toBe(1);
-    expect(stateOf(rig)).toBe(before);
-    const outside = await processes.run(rig.script(script, { outside: true }));
-    expect(outside.exit, outside.stderrTail).toEqual({ kind: 'code', code: 0 });
+  it.each(ATTEMPTS)('%s', async (_, script, harm) => {
+    rig.restore();
+    const inside = await processes.run(await rig.script(script));
+    expect(inside).toMatchObject({ exit: { kind: 'code' }, tier: 1 });
+    expect(harm === null ? inside.exit : rig.holds(harm), inside.stdoutTail + inside.stderrTail).not.toEqual(harm === null ? { kind: 'code', code: 0 } : true);
+    const outside = await processes.run(await rig.script(script, { outside: true }));
+    expect(harm === null ? outside.exit : rig.holds(harm), outside.stderrTail).toEqual(harm === null ? { kind: 'code', code: 0 } : true);
+  });
+
+  it('lose its work by what it does to its repository', async () => {
+    rig.restore();
+    const wreck = 'echo mine > mine.txt; git add -A; git commit -qm Mine; rm -rf "$COMMON"/* 2>/dev/null; echo late > late.txt; true';
+    const inside = await processes.run(await rig.script(wreck));
+    expect(inside.exit).toEqual({ kind: 'code', code: 0 });
+    const { delivery } = await rig.rig.collect(rig.workspace);
+    expect(rig.git('ls-tree', '--name-only', delivery.head).split('\n')).toEqual(expect.arrayContaining(['mine.txt', 'late.txt']));
+    expect(rig.git('fsck', '--no-dangling')).toBe('');
+    await processes.run(await rig.script('rm -rf "$COMMON"/*', { outside: true }));
+    expect(rig.holds('git --git-dir="$COMMON" rev-parse --verify main')).toBe(false);
   });
 
   it('outlive its task, however it detaches', async () => {
+    rig.restore();
     const script = `env -i /usr/bin/setsid /bin/sh -c 'echo $$ > pid.tmp; mv pid.tmp pid; exec /bin/sleep 60' >/dev/null 2>&1 & while ! [ -f pid ]; do sleep 0.01; done; sleep 0.05; readlink /proc/self/ns/pid`;
-    const { script: spec, worktree } = open('worktree');
-    const inside = await processes.run(spec(script));
+    const inside = await processes.run(await rig.script(script));
     expect(inside).toMatchObject({ exit: { kind: 'code', code: 0 }, leftovers: 1 });
     const namespace = inside.stdoutTail.trim();
     expect(namespace).not.toBe('');
     expect(execFileSync('sh', ['-c', `readlink /proc/[0-9]*/ns/pid 2>/dev/null | grep -cFx '${namespace}' || true`], { encoding: 'utf8' }).trim()).toBe('0');
-    execFileSync('rm', [path.join(worktree, 'pid')]);
-    await processes.run(spec(script, { outside: true }));
-    const escaped = Number(readFileSync(path.join(worktree, 'pid'), 'utf8'));
+    const pid = path.join(rig.workspace.path, 'pid');
+    execFileSync('rm', [pid]);
+    await processes.run(await rig.script(script, { outside: true }));
+    const escaped = Number(readFileSync(pid, 'utf8'));
     expect(isAlive(escaped)).toBe(true);
     process.kill(escaped, 'SIGKILL');
   });
 
   it('see a secret of the environment but the one that was named', async () => {
-    const { script } = open('clone');
     const env = { MY_API_KEY: 'granted-to-it', OTHER_TOKEN: 'not-granted-to-it', SSH_AUTH_SOCK: '/tmp/agent.sock' };
     const request = { credential: { kind: 'variable' as const, name: 'MY_API_KEY' } };
     const print = 'test "$MY_API_KEY" = granted-to-it && echo "other=[$OTHER_TOKEN] sock=[$SSH_AUTH_SOCK]"';
-    expect((await processes.run(script(print, { env, request }))).stdoutTail).toBe('other=[] sock=[]\n');
-    expect((await processes.run(script(print, { env, outside: true }))).stdoutTail).toBe('other=[***] sock=[/tmp/agent.sock]\n');
+    expect((await processes.run(await rig.script(print, { env, request }))).stdoutTail).toBe('other=[] sock=[]\n');
+    expect((await processes.run(await rig.script(print, { env, outside: true }))).stdoutTail).toBe('other=[***] sock=[/tmp/agent.sock]\n');
   });
 
   it('change the one credential file that it can read, or find anything else in its home', async () => {
-    const { script } = open('worktree');
-    const request = { credential: { kind: 'file' as const, path: path.join(os.homedir(), '.agent/credential') } };
-    const inside = await processes.run(script('cat ~/.agent/credential; find ~ -type f | wc -l; echo x > ~/.agent/credential', { request }));
+    const file = path.join(os.homedir(), '.agent/credential');
+    mkdirSync(path.dirname(file), { recursive: true });
+    writeFileSync(file, 'the one\n');
+    const request = { credential: { kind: 'file' as const, path: file } };
+    const inside = await processes.run(await rig.script('cat ~/.agent/credential; find ~ -type f | wc -l; echo x > ~/.agent/credential', { request }));
     expect(inside.stdoutTail).toBe('the one\n1\n');
     expect(inside.exit).not.toEqual({ kind: 'code', code: 0 });
-    expect((await processes.run(script('echo other > ~/.agent/credential', { outside: true }))).exit).toEqual({ kind: 'code', code: 0 });
+    expect(readFileSync(file, 'utf8')).toBe('the one\n');
+    expect((await processes.run(await rig.script('echo other > ~/.agent/credential', { outside: true }))).exit).toEqual({ kind: 'code', code: 0 });
+  });
+
+  it('say how it ended', async () => {
+    const dir = rig.processes.at('attempt');
+    mkdirSync(dir);
+    const records = ['ended.json', 'result.json'].map((name) => path.join(dir, name));
+    writeFileSync(records[0] ?? '', 'truth\n');
+    const script = `for file in ${records.join(' ')}; do echo forged > $file; echo forged > $file.new; mv $file.new $file; done; echo fine > ${dir}/outputs.txt`;
+    await processes.run(await rig.script(script, { request: { write: [dir], sealed: records } }));
+    expect(records.map((file) => readFileSync(file, 'utf8'))).toEqual(['truth\n', '']);
+    expect(readFileSync(path.join(dir, 'outputs.txt'), 'utf8')).toBe('fine\n');
+    await processes.run(await rig.script(script, { outside: true }));
+    expect(records.map((file) => readFileSync(file, 'utf8'))).toEqual(['forged\n', 'forged\n']);
   });
 });
 
@@ -129,9 +138,8 @@ describe.skipIf(!works)('the network', () => {
     server = createServer((_request, response) => response.end('hello'));
     await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-    const { script } = open('clone');
-    const fetching = (network: 'on' | 'none') => processes.run({
-      ...script('', { request: { network, read: [process.execPath] } }), command: process.execPath,
+    const fetching = async (network: 'on' | 'none') => await processes.run({
+      ...(await rig.script('', { request: { network, read: [process.execPath] } })), command: process.execPath,
       args: ['-e', `fetch('${url}').then((r) => r.text()).then(console.log, () => process.exit(9))`],
     });
     expect(await fetching('on')).toMatchObject({ exit: { kind: 'code', code: 0 }, stdoutTail: 'hello\n' });
@@ -140,59 +148,58 @@ describe.skipIf(!works)('the network', () => {
 });
 
 describe.skipIf(!works)('an agent in the sandbox can', () => {
-  it.each(KINDS)('work and commit on its branch (%s)', async (kind) => {
-    const rig = open(kind);
-    const end = await processes.run(rig.script('echo new > made && git add -A && git commit -q -m work && git commit -q --amend -m better && git status --short && git log --format=%s -1 && echo t > /tmp/t && echo h > ~/h'));
+  it('work and commit on its branch', async () => {
+    rig.restore();
+    const end = await processes.run(await rig.script('echo new > made && git add -A && git commit -q -m work && git commit -q --amend -m better && git status --short && git log --format=%s -1 && git diff --stat main.. >/dev/null && echo t > /tmp/t && echo h > ~/h'));
     expect(end, end.stderrTail).toMatchObject({ exit: { kind: 'code', code: 0 }, stdoutTail: 'better\n', stderrTail: '' });
-    expect(execFileSync('git', ['-C', rig.worktree, 'log', '--format=%s', '-2', rig.branch], { encoding: 'utf8' })).toBe('better\nthree, loose\n');
-    expect(execFileSync('git', ['-C', rig.worktree, 'fsck', '--no-dangling'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })).toBe('');
+    expect(await rig.rig.collect(rig.workspace)).toMatchObject({ delivery: { commits: 1, filesChanged: 1 }, changed: ['made'], findings: [] });
+    expect(rig.git('log', '--format=%s', '-2', rig.workspace.branch)).toBe('better\nthree, loose');
+    // Out here it is a worktree like any other.
+    expect(execFileSync('git', ['-C', rig.workspace.path, 'status', '--porcelain'], { encoding: 'utf8' })).toBe('');
+    expect(execFileSync('git', ['-C', rig.workspace.path, 'fsck', '--no-dangling'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })).toBe('');
   });
 
-  it('stash, tag and branch in a clone of its own', async () => {
-    const { script, git } = open('clone');
-    const end = await processes.run(script('echo x >> file && git stash -q && git stash pop -q && git tag t && git branch b && git commit -qam work && git rebase -q HEAD~1'));
-    expect(end.exit, end.stderrTail).toEqual({ kind: 'code', code: 0 });
-    expect(git('for-each-ref', 'refs/tags', 'refs/stash')).toBe('');
+  it('go on where its last process ended, before and after its work was collected', async () => {
+    rig.restore();
+    const run = async (script: string) => (await processes.run(await rig.script(script))).stdoutTail;
+    await run('git commit -q --allow-empty -m first && git tag here && git config my.own yes');
+    expect(await run('git log -1 --format=%s && git describe --tags && git config my.own')).toBe('first\nhere\nyes\n');
+    await rig.rig.collect(rig.workspace);
+    expect(await run('git log -1 --format=%s; git describe --tags --exact-match; git config my.own')).toBe('first\n');
   });
 
-  it('go on while its user packs refs and collects garbage', async () => {
-    const rig = open('worktree');
+  it('work on while its user packs references and collects garbage', async () => {
+    rig.restore();
+    rig.git('worktree', 'unlock', rig.places['SIBLING'] ?? '');
     rig.git('worktree', 'remove', '--force', rig.places['SIBLING'] ?? '');
-    rig.git('branch', '-D', 'orch/run/sibling');
-    const running = processes.run(rig.script('git commit -q --allow-empty -m first && touch first && while ! [ -f go ]; do sleep 0.01; done; git commit -q --allow-empty -m second'));
-    await fileAt(path.join(rig.worktree, 'first'));
+    const running = processes.run(await rig.script('git commit -q --allow-empty -m first && touch first && git add first && while ! [ -f go ]; do sleep 0.01; done; git commit -q -m second'));
+    await fileAt(path.join(rig.workspace.path, 'first'));
     rig.git('gc', '-q', '--prune=now');
-    expect(existsSync(path.join(rig.common, 'refs/heads/orch/run/task'))).toBe(false);
-    writeFileSync(path.join(rig.worktree, 'go'), '');
+    writeFileSync(path.join(rig.workspace.path, 'go'), '');
     const end = await running;
     expect(end.exit, end.stderrTail).toEqual({ kind: 'code', code: 0 });
-    expect(rig.git('log', '--format=%s', '-2', rig.branch)).toBe('second\nfirst');
-    rig.git('pack-refs', '--all');
-    releaseGit(rig.layout);
-    expect(existsSync(path.join(rig.common, 'refs/heads/orch/run'))).toBe(false);
+    await rig.rig.collect(rig.workspace, 'third');
+    expect(rig.git('log', '--format=%s', '-3', rig.workspace.branch)).toBe('third\nsecond\nfirst');
   });
 
   it('be stopped gently', async () => {
-    const rig = open('worktree');
-    const end = await processes.run({ ...rig.script(`trap 'echo tidy > tidied; exit 3' TERM; echo ready; while :; do sleep 0.05; done`), timeoutMs: 500 });
+    const end = await processes.run({ ...(await rig.script(`trap 'echo tidy > tidied; exit 3' TERM; echo ready; while :; do sleep 0.05; done`)), timeoutMs: 500 });
     expect(end.exit).toEqual({ kind: 'timeout', afterMs: 500, idle: false, forced: false });
-    expect(readFileSync(path.join(rig.worktree, 'tidied'), 'utf8')).toBe('tidy\n');
+    expect(readFileSync(path.join(rig.workspace.path, 'tidied'), 'utf8')).toBe('tidy\n');
   });
 });
 
 describe('a sandbox that does not work', () => {
   it('is refused, not left out', async () => {
-    const { script, worktree } = open('clone');
-    const end = await createProcesses({ clock }).run(script('touch ran'));
+    const end = await createProcesses({ clock }).run(await rig.script('touch ran'));
     expect(end.exit).toEqual({ kind: 'spawn-error', message: '/bin/sh was to run in a sandbox, which does not work here: see orch doctor' });
-    expect(existsSync(path.join(worktree, 'ran'))).toBe(false);
+    expect(existsSync(path.join(rig.workspace.path, 'ran'))).toBe(false);
   });
 
   it('is found by trying: absent, forbidden, or only pretended', async () => {
-    const { rig } = open('clone');
     const tools = findTools();
     const fake = (text: string): string => {
-      const file = rig.at('bwrap');
+      const file = rig.processes.at('bwrap');
       writeFileSync(file, `#!/bin/sh\n${text}\n`);
       chmodSync(file, 0o755);
       return file;
@@ -206,9 +213,8 @@ describe('a sandbox that does not work', () => {
   });
 
   it('is told by what is missing when the request cannot be met', async () => {
-    const { script } = open('clone');
     if (!works) return;
-    const end = await processes.run(script('true', { request: { read: ['/no/such/program'] } }));
+    const end = await processes.run(await rig.script('true', { request: { read: ['/no/such/program'] } }));
     expect(end.exit).toEqual({ kind: 'spawn-error', message: "cannot start /bin/sh contained: bwrap: Can't find source path /no/such/program: No such file or directory" });
   });
 });

@@ -21,6 +21,7 @@ export interface SoakOptions {
 }
 export interface SoakReport {
   readonly rounds: number;
+  /** Those that met an orch at work: one that has come to its end cannot be killed. */
   readonly kills: number;
   readonly stops: number;
 }
@@ -76,6 +77,7 @@ async function torment(project: Project, { random, text, kills }: { random: Rand
   const manifest = project.manifest(text);
   const work: string[] = [];
   let stops = 0;
+  let hits = 0;
   for (let left = kills, isBegun = false; left > 0; left -= 1) {
     const kind = random();
     const point = CRASH_POINTS[Math.floor(random() * CRASH_POINTS.length)] ?? 'recorded';
@@ -88,11 +90,12 @@ async function torment(project: Project, { random, text, kills }: { random: Rand
     const ended = await running.ended;
     clearTimeout(timer);
     expect(ended.stderr).not.toContain('bug in orch');
+    if (ended.signal === 'SIGKILL') hits += 1;
     isBegun ||= (await project.run(['status', RUN])).code === 0;
     if (!isBegun) left += 1;
     work.push(...workIn(project, RUN));
   }
-  return { kills: kills - stops, stops, work };
+  return { kills: hits, stops, work };
 }
 
 async function arrivedAt(project: Project): Promise<{ exitCode: number | null; branches: Record<string, string>; tasks: string[] }> {

@@ -22,7 +22,7 @@ export function plan(tasks: readonly PlannedTask[], over: Partial<Plan> = {}): P
   return {
     format: 1, run: 'test', name: 'test', manifest: null, base: { ref: 'HEAD', sha: '0'.repeat(40) }, target: null, maxParallel: 4,
     maxFail: null, maxWaitMs: 1_800_000, graceMs: 1000,
-    agents: { claude: { name: 'claude', adapter: 'claude', command: ['claude'], prompt: 'stdin', output: 'claude-stream-json', args: [], env: {} } },
+    agents: { claude: { name: 'claude', adapter: 'claude', command: ['claude'], prompt: 'stdin', output: 'text', args: [], env: {} } },
     worktrees: { root: '/nowhere', copy: [], link: [], keep: 'failed' }, passEnv: [], tasks, ...over,
   };
 }

@@ -67,8 +67,8 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** As git reads it: a path may have colons, line feeds and quotes. */
-function quoted(file: string): string {
+/** A path in a list of folders of objects, as git reads it: it may have colons, line feeds and quotes. */
+export function quoted(file: string): string {
   return `"${file.replaceAll(/["\\]/g, (c) => `\\${c}`).replaceAll('\n', '\\n')}"`;
 }
 

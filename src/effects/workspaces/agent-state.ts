@@ -60,11 +60,16 @@ export function lastHead(admin: string): Sha | null {
 
 /** Stashes whose message names this branch. The list of stashes is one for the whole repository. */
 export function stashesOf(commonDir: string, branch: string): Sha[] {
+  return stashLog(commonDir).filter(({ message }) => message.startsWith(`WIP on ${branch}:`) || message.startsWith(`On ${branch}:`)).map(({ sha }) => sha);
+}
+
+/** The list of stashes of a repository. */
+export function stashLog(commonDir: string): { readonly sha: Sha; readonly message: string }[] {
   const log = textOf(path.join(commonDir, 'logs', 'refs', 'stash')) ?? '';
   return log.split('\n').flatMap((line) => {
     const [head = '', message = ''] = line.split('\t');
-    const sha = head.split(' ')[1];
-    return sha !== undefined && (message.startsWith(`WIP on ${branch}:`) || message.startsWith(`On ${branch}:`)) ? [sha] : [];
+    const sha = /^[0-9a-f]{40,64} ([0-9a-f]{40,64}) /.exec(head)?.[1];
+    return sha === undefined ? [] : [{ sha, message }];
   });
 }
 

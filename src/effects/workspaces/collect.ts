@@ -7,17 +7,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { crashPoint } from '../../lib/crash-point.ts';
 import type { Sha } from '../../plan/plan.ts';
 import type { Collected, Finding } from '../effects.ts';
-import { GitFailure } from '../git/plumbing.ts';
 import { textOf } from '../small-file.ts';
 import { repairLinks } from './admin.ts';
 import { type AgentState, agentState, lastHead, looseBranch, mergeHeads, stampOf, stashesOf } from './agent-state.ts';
 import { copyIndex } from './checkout.ts';
 import type { Context } from './context.ts';
-import { deliveryOf } from './delivery.ts';
+import { deliveryOf, descends } from './delivery.ts';
 import { branchRef, type Known, type Live, readable } from './live.ts';
 import { holdsUnsavedWork } from './nested.ts';
 import { kindAt } from './place.ts';
 import { isPristine } from './pristine.ts';
+import { discardPrivate, privateAt } from './private-repo.ts';
+import { reclaim } from './reclaim.ts';
 import { rescue, rescuedAs } from './rescue.ts';
 import { changesSince, type Snapshot, snapshot, type Tracked, trackedBy, trackedIn } from './snapshot.ts';
 
@@ -26,6 +27,8 @@ export interface Capture {
   /** Where uncommitted work goes: onto the branch, or (`rescue`) beside it, so that what was verified stays what it was. */
   readonly onto: 'branch' | 'rescue';
 }
+/** `findings` are those that are known already. */
+type Capturing = Capture & { readonly findings: readonly Finding[] };
 export interface Captured {
   readonly collected: Collected;
   /** Why the files must stay although all of them are saved, e.g. a repository within with commits of its own; or null. */
@@ -34,7 +37,16 @@ export interface Captured {
 
 /** Saves everything. Throws when it cannot; then nothing was moved and it can be tried again. */
 export async function capture(context: Context, live: Live, how: Capture): Promise<Captured> {
-  if (live.known !== null && (await isUnchanged(context, live, live.known))) return { collected: live.known.collected, keep: null };
+  const findings = await reclaim(context, live);
+  const captured = await captureHere(context, live, { ...how, findings });
+  discardPrivate(privateAt(live.place.privateRepo));
+  return captured;
+}
+
+/** As `capture`, of what is in the worktree and the user's repository. */
+async function captureHere(context: Context, live: Live, how: Capturing): Promise<Captured> {
+  const { known } = live;
+  if (known !== null && how.findings.length === 0 && (await isUnchanged(context, live, known))) return { collected: known.collected, keep: null };
   let refusal = '';
   for (let round = 0; round < 4; round++) {
     const captured = await captureOnce(context, live, how);
@@ -104,21 +116,13 @@ async function standing(context: Context, live: Live): Promise<Standing> {
   return { branch, tip, isOnBranch, state, isDescendant: await descends(context, workspace.start, tip) };
 }
 
-async function descends(context: Context, ancestor: Sha, commit: Sha): Promise<boolean> {
-  if (ancestor === commit) return true;
-  const args = ['merge-base', '--is-ancestor', ancestor, commit];
-  const output = await context.git(args);
-  if (output.code > 1 || output.code < 0) throw new GitFailure(args, context.home, output);
-  return output.code === 0;
-}
-
 /** A string is the reason why the branch could not be moved: somebody else moved it, so look again. */
-async function captureOnce(context: Context, live: Live, how: Capture): Promise<Captured | string> {
+async function captureOnce(context: Context, live: Live, how: Capturing): Promise<Captured | string> {
   const where = await standing(context, live);
   const stashes = await saveStashes(context, live);
-  const findings: Finding[] = stashes.length > 0 ? [{ kind: 'stashed' }] : [];
+  const findings: Finding[] = [...how.findings, ...(stashes.length > 0 ? [{ kind: 'stashed' } as const] : [])];
   if (where.branch === null && (await dropBroken(context, live))) findings.push({ kind: 'objects-lost' });
-  if (!where.isOnBranch) findings.push({ kind: 'left-branch', head: where.state.head ?? 'nowhere' });
+  if (!where.isOnBranch && !findings.some(({ kind }) => kind === 'left-branch')) findings.push({ kind: 'left-branch', head: where.state.head ?? 'nowhere' });
   const kind = realKindAt(live.place.path);
   if (kind !== 'folder') return captureLost(context, live, { where, findings, kind });
 

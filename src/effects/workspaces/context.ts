@@ -9,6 +9,7 @@ import type { RunId } from '../../plan/plan.ts';
 import type { Repository } from '../effects.ts';
 import { gitEnvironment } from '../git/environment.ts';
 import { freezeGitFolder } from '../git/frozen.ts';
+import { quoted } from '../git/merge-quarantine.ts';
 import { gitRaw, type GitOutput, requireGit } from '../git/plumbing.ts';
 import { createRefs, type Refs } from '../git/refs.ts';
 import { openScratch } from './scratch.ts';
@@ -19,6 +20,10 @@ export interface WorkTreeCall {
   /** Index file that git reads and writes; default: none. */
   readonly index?: string;
   readonly input?: string | Buffer;
+  /** A folder of objects in the place of the repository's. */
+  readonly objects?: string;
+  /** `objects` borrows from the repository's. */
+  readonly borrows?: boolean;
 }
 
 export interface Context {
@@ -30,6 +35,8 @@ export interface Context {
   /** For files that nobody but this process needs; may not exist yet. */
   readonly scratch: string;
   readonly refs: Refs;
+  /** In the environment of every git process: by it the next orch finds one that outlived the orch that started it. */
+  readonly mark: Readonly<Record<string, string>>;
   /** Bounds work that is heavy on the disk to the number of cores. */
   readonly heavy: <T>(work: () => Promise<T>) => Promise<T>;
   /** Runs a piece of synchronous work in a turn of the event loop of its own: many in a row would make everybody wait. */
@@ -50,7 +57,6 @@ export async function openContext(init: { repo: Repository; root: string; hasOwn
   const empty = path.join(home, 'empty');
   await mkdir(empty, { recursive: true });
   const scratch = await openScratch(path.join(home, 'tmp'));
-  // By this the next orch finds a git process that outlived the one that started it.
   const mark = init.owner === null ? {} : { ORCH_RUN_ID: init.owner.run, ORCH_RUN_DIR: init.owner.dir };
   let opened: Promise<Record<string, string>> | null = null;
   const open = (): Promise<Record<string, string>> => {
@@ -61,7 +67,7 @@ export async function openContext(init: { repo: Repository; root: string; hasOwn
   const baseOf = (view: Record<string, string>): Record<string, string> => ({ ...gitEnvironment([['core.sparseCheckout', 'false']]), ...view, ...mark });
   const prepare = async (call: WorkTreeCall) => ({
     cwd: call.tree ?? empty,
-    env: { ...baseOf(await open()), GIT_WORK_TREE: call.tree ?? empty, GIT_INDEX_FILE: call.index ?? path.join(empty, 'no-index') },
+    env: { ...baseOf(await open()), GIT_WORK_TREE: call.tree ?? empty, GIT_INDEX_FILE: call.index ?? path.join(empty, 'no-index'), ...objectsOf(init.repo, call) },
     ...(call.input === undefined ? {} : { input: call.input }),
   });
   // At once: what is in the configuration now is nobody's but the user's.
@@ -78,6 +84,7 @@ export async function openContext(init: { repo: Repository; root: string; hasOwn
     home,
     scratch,
     refs: createRefs(init.repo, { env: mark }),
+    mark,
     heavy: pLimit(os.availableParallelism()),
     turn: createTurns(),
     git: async (args, call = {}) => await gitRaw(args, await prepare(call)),
@@ -91,6 +98,11 @@ export async function openContext(init: { repo: Repository; root: string; hasOwn
       return out.toString().trim();
     },
   };
+}
+
+function objectsOf({ commonDir }: Repository, { objects, borrows }: WorkTreeCall): Record<string, string> {
+  if (objects === undefined) return {};
+  return { GIT_OBJECT_DIRECTORY: objects, ...(borrows === true ? { GIT_ALTERNATE_OBJECT_DIRECTORIES: quoted(path.join(commonDir, 'objects')) } : {}) };
 }
 
 function createTurns(): <T>(work: () => T) => Promise<T> {

@@ -1,7 +1,7 @@
-// Counts what lies between two commits. Reads only.
+// What lies between two commits. Reads only.
 import type { Sha } from '../../plan/plan.ts';
 import type { Collected, Finding } from '../effects.ts';
-import { splitNul } from '../git/plumbing.ts';
+import { GitFailure, splitNul } from '../git/plumbing.ts';
 import type { Context } from './context.ts';
 
 /** The delivery of `saved.head` over `start`; a rename counts as two paths. */
@@ -23,4 +23,13 @@ export async function deliveryOf(context: Context, start: Sha, saved: { head: Sh
     deletions += Number(removed) || 0;
   }
   return { delivery: { head, ref, commits: Number(count.toString()), filesChanged: changed.length, insertions, deletions }, changed, findings };
+}
+
+/** Whether a commit is, or comes from, another one. */
+export async function descends(context: Context, ancestor: Sha, commit: Sha): Promise<boolean> {
+  if (ancestor === commit) return true;
+  const args = ['merge-base', '--is-ancestor', ancestor, commit];
+  const output = await context.git(args);
+  if (output.code > 1 || output.code < 0) throw new GitFailure(args, context.home, output);
+  return output.code === 0;
 }

@@ -34,6 +34,8 @@ async function clearFolder(context: Context, trash: Trash, at: { place: Place; r
   const admin = await findAdmin(place, context.repo.commonDir);
   const [kind, halfMade] = [kindAt(place.path), kindAt(place.halfMade)];
   if (kind === 'missing' && admin === null && halfMade === 'missing') {
+    // Nothing is here but what was done in a sandbox.
+    if (record !== null && kindAt(place.privateRepo) !== 'missing') await saveOld(context, { place, record, request, admin: place.admin });
     // An entry of ours whose files are elsewhere is of no use to anybody.
     await trash.discard(place.admin, 1);
     return [];
@@ -78,7 +80,7 @@ async function saveOld(context: Context, old: Old): Promise<{ keep: string | nul
   if (textOf(path.join(admin, 'locked'))?.trim() === 'initializing' && !(await hasWork(context, place, start))) return { keep: null, notes: [] };
   const workspace: Workspace = { run: place.run, task: place.task, attempt: record?.attempt ?? request.attempt, branch, path: place.path, start };
   const live: Live = { workspace, place, admin, carried: new Set(record?.carried), stashes: new Set(record?.stashes), known: null };
-  if (kindAt(admin) === 'missing') await repairLinks(place, admin, branch);
+  if (kindAt(admin) === 'missing' && kindAt(place.path) !== 'missing') await repairLinks(place, admin, branch);
   const { keep, collected } = await capture(context, live, { message: `orch: left over by an earlier attempt at ${place.task}`, onto: 'rescue' });
   const { ref } = collected.delivery;
   return { keep, notes: ref.startsWith('refs/orch/rescue/') ? [`work of an earlier attempt was saved on ${ref}`] : [] };

@@ -2,6 +2,7 @@
 //
 //   <common>/orch/workspaces/<run>/<task>/record.json   written before anything else: this branch and this path are ours
 //                                        /index         an index that no agent has written, to compare the files with
+//                                        /private/      the repository that processes in a sandbox have, see private-repo.ts
 //   <common>/orch/tmp/<id>/                             half-made: no agent has been here
 //   <common>/worktrees/<id>/                            complete; `locked` names run and task
 //   <root>/<run>/<task>/                                the files
@@ -29,6 +30,8 @@ export interface Place {
   /** Folder of record.json and index. */
   readonly records: string;
   readonly index: string;
+  /** Folder of the private repository, while a sandbox has one. */
+  readonly privateRepo: string;
 }
 
 /** What is remembered of a workspace beyond the life of a process. */
@@ -60,6 +63,7 @@ export function placeOf(base: { home: string; commonDir: string; root: string },
     admin: path.join(base.commonDir, 'worktrees', id),
     halfMade: path.join(base.home, 'tmp', id),
     index: path.join(records, 'index'),
+    privateRepo: path.join(records, 'private'),
   };
 }
 

@@ -5,6 +5,8 @@ import { capture } from './collect.ts';
 import { isTransient, make, type Maker } from './create.ts';
 import { branchRef, type Live } from './live.ts';
 import { kindAt } from './place.ts';
+import { discardPrivate, privateAt } from './private-repo.ts';
+import { reclaim } from './reclaim.ts';
 
 /** Recovers a workspace; `remember` is told of it as it is then. */
 export async function recover(maker: Maker, live: Live, how: { request: RecoverRequest; remember: (live: Live) => void }): Promise<RecoverResult> {
@@ -27,7 +29,12 @@ export async function recover(maker: Maker, live: Live, how: { request: RecoverR
 async function isAsWanted({ context }: Maker, live: Live, { head, keepChanges }: RecoverRequest): Promise<boolean> {
   const { place, admin, workspace } = live;
   if (kindAt(place.path) !== 'folder' || kindAt(admin) !== 'folder') return false;
-  if (keepChanges) return true;
+  if (keepChanges) {
+    // Whether there is a sandbox this time is not known here.
+    await reclaim(context, live);
+    discardPrivate(privateAt(place.privateRepo));
+    return true;
+  }
   const { collected } = await capture(context, live, { message: `orch: left in the worktree of ${place.task}`, onto: 'rescue' });
   return collected.delivery.head === head && collected.delivery.ref === branchRef(workspace);
 }

@@ -15,7 +15,7 @@ export async function remove(context: Context, trash: Trash, live: Live): Promis
   try {
     const kind = kindAt(place.path);
     if (kind === 'folder' && !(await isOurs(context, live))) return `${place.path} was not made by orch`;
-    if (kind !== 'missing' || kindAt(admin) !== 'missing') {
+    if ([place.path, admin, place.privateRepo].some((file) => kindAt(file) !== 'missing')) {
       const { keep } = await capture(context, live, { message: `orch: left in the worktree of ${place.task}`, onto: 'rescue' });
       if (keep !== null) return keep;
     }

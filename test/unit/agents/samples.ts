@@ -1,9 +1,9 @@
 // What tests of adapters share: a spec, work, and recordings of real programs.
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import type { AgentSpec } from '../../../src/plan/plan.ts';
 import type { AgentWork, LaunchRequest, Verdict } from '../../../src/agents/adapter.ts';
 import { adapterFor } from '../../../src/agents/adapters.ts';
-import type { Exit } from '../../../src/run/events.ts';
+import type { Exit, Tokens } from '../../../src/run/events.ts';
 
 export const SPEC: AgentSpec = { name: 'claude', adapter: 'claude', command: ['claude'], prompt: 'stdin', output: 'text', args: [], env: {} };
 export const WORK: AgentWork = { kind: 'agent', agent: 'claude', prompt: 'do it', model: null, args: [], maxTurns: null, permissionMode: null, allowedTools: [] };
@@ -12,16 +12,41 @@ export function request(spec: Partial<AgentSpec> = {}, work: Partial<AgentWork> 
   return { spec: { ...SPEC, ...spec }, work: { ...WORK, ...work }, prompt: 'do it', promptFile: '/run/prompt.md', newSessionId: 'new-id', resume: null, ...more };
 }
 
-/** Feeds lines to a claude-compatible reader and asks for its verdict. */
-export function judge(lines: readonly string[], exit: Exit = { kind: 'code', code: 0 }, stderr = ''): { readonly progress: readonly string[]; readonly verdict: Verdict } {
-  const reader = adapterFor('claude').read(SPEC);
+interface Judged {
+  readonly progress: readonly string[];
+  readonly verdict: Verdict;
+}
+interface Played {
+  readonly client: string;
+  readonly lines: readonly string[];
+  readonly exit: Exit;
+  readonly stderr?: string;
+  /** What the session had used before. */
+  readonly before?: Tokens | null;
+  readonly now?: number;
+}
+
+/** Feeds lines to a client's reader and asks for its verdict. */
+export function play({ client, lines, exit, stderr = '', before = null, now = 0 }: Played): Judged {
+  const reader = adapterFor(client).read({ ...SPEC, name: client, adapter: client }, before);
   const progress = lines.map((line) => reader.line(line, 'stdout')).filter((line) => line !== null);
-  return { progress, verdict: reader.verdict({ exit, stderrTail: stderr, stdoutTail: lines.join('\n'), now: 0 }) };
+  return { progress, verdict: reader.verdict({ exit, stderrTail: stderr, stdoutTail: lines.join('\n'), now }) };
+}
+
+/** The same for claude, which most tests of what is shared speak. */
+export function judge(lines: readonly string[], exit: Exit = { kind: 'code', code: 0 }, stderr = ''): Judged {
+  return play({ client: 'claude', lines, exit, stderr });
 }
 
 /** A recording of the real program, played back. */
-export function replay(client: string, name: string): ReturnType<typeof judge> {
+export function replay(client: string, name: string, more: Partial<Played> = {}): Judged {
   const at = (kind: string): string => readFileSync(new URL(`../../recordings/${client}/${name}.${kind}`, import.meta.url), 'utf8');
   const meta = JSON.parse(at('meta.json')) as { exit: number | null; signal: string | null };
-  return judge(at('stdout').split('\n'), meta.signal === null ? { kind: 'code', code: meta.exit ?? 0 } : { kind: 'signal', signal: meta.signal }, at('stderr'));
+  const exit: Exit = meta.signal === null ? { kind: 'code', code: meta.exit ?? 0 } : { kind: 'signal', signal: meta.signal };
+  return play({ client, lines: at('stdout').split('\n'), exit, stderr: at('stderr'), ...more });
+}
+
+/** Names of a client's recordings, sorted. */
+export function recordingsOf(client: string): readonly string[] {
+  return readdirSync(new URL(`../../recordings/${client}`, import.meta.url)).filter((name) => name.endsWith('.stdout')).map((name) => name.slice(0, -7)).sort();
 }

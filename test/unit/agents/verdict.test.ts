@@ -1,10 +1,9 @@
 // What the end of an attempt means: every recording of the real program, and every row of the table of outcomes.
-import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { Verdict } from '../../../src/agents/adapter.ts';
 import { adapterFor } from '../../../src/agents/adapters.ts';
 import type { Exit } from '../../../src/run/events.ts';
-import { judge, replay, SPEC } from './samples.ts';
+import { judge, recordingsOf, replay, SPEC } from './samples.ts';
 
 const tokens = (n: number): object => ({ input: 1000 * n, output: 50 * n, cacheRead: 3000 * n, cacheWrite: 200 * n });
 const none = tokens(0);
@@ -28,8 +27,7 @@ describe('recordings of claude', () => {
   };
 
   it('are all in this table', () => {
-    const names = readdirSync(new URL('../../recordings/claude', import.meta.url)).filter((name) => name.endsWith('.stdout')).map((name) => name.slice(0, -7));
-    expect(names.sort()).toEqual(Object.keys(expected).sort());
+    expect(recordingsOf('claude')).toEqual(Object.keys(expected).sort());
   });
 
   it.each(Object.entries(expected))('%s', (name, verdict) => {
@@ -80,6 +78,7 @@ describe('the table of outcomes', () => {
     ['exit 0 without a result', ['{"type":"system","subtype":"init"}'], CODE(0), { reason: 'no-terminal-event', retry: 'agent' }],
     ['exit 0 with nothing at all', [], CODE(0), { reason: 'no-terminal-event' }],
     ['start-up failure', [], CODE(1), { reason: 'agent-error', retry: 'agent', message: 'exit code 1: error: unknown option --bogus' }, 'error: unknown option --bogus\n'],
+    ['start-up failure, explained at length', [], CODE(2), { reason: 'agent-error', message: "exit code 2: error: unexpected argument '--bogus' found" }, "error: unexpected argument '--bogus' found\n\nUsage: agent\n\nFor more information, try '--help'.\n"],
     ['start-up failure for want of a login', [], CODE(1), { reason: 'auth', retry: 'never' }, 'Please run /login first\n'],
     ['unknown session', [result({ subtype: 'error_during_execution', is_error: true, result: undefined, errors: ['No conversation found with session ID: x'] })], CODE(1), { reason: 'agent-error', message: 'No conversation found with session ID: x' }],
     ['killed for want of memory', [], { kind: 'signal', signal: 'SIGKILL' }, { reason: 'agent-error', retry: 'infrastructure' }],

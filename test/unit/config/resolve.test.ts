@@ -1,5 +1,6 @@
 // Flag > variable > manifest > .orchestrator.yml > default, for every setting, by removing the layers one after another.
 import { describe, expect, it } from 'vitest';
+import { knownAdapters } from '../../../src/agents/adapters.ts';
 import { flagOverrides, variableOverrides } from '../../../src/config/overrides.ts';
 import type { Flags } from '../../../src/config/overrides.ts';
 import { resolveSettings } from '../../../src/config/resolve.ts';
@@ -93,17 +94,19 @@ describe('what only the configuration says', () => {
 });
 
 describe('agents', () => {
-  it('has claude', () => {
-    expect([...settings({}).agents.values()]).toEqual([{ name: 'claude', adapter: 'claude', command: ['claude'], prompt: 'stdin', output: 'claude-stream-json', args: [], env: {} }]);
+  it('has every client that orch knows', () => {
+    const { agents } = settings({});
+    expect([...agents.keys(), 'command'].sort()).toEqual([...knownAdapters].sort());
+    expect(agents.get('claude')).toEqual({ name: 'claude', adapter: 'claude', command: ['claude'], prompt: 'stdin', output: 'text', args: [], env: {} });
   });
   it('refines it, the manifest over the configuration, env by key', () => {
     const { agents } = settings({ config: 'agents: { claude: { command: /opt/claude, args: [-a], env: { A: 1, B: 2 } } }', manifest: 'agents: { claude: { args: [-b], env: { B: 3 } } }' });
-    expect(agents.get('claude')).toEqual({ name: 'claude', adapter: 'claude', command: ['/opt/claude'], prompt: 'stdin', output: 'claude-stream-json', args: ['-b'], env: { A: '1', B: '3' } });
+    expect(agents.get('claude')).toEqual({ name: 'claude', adapter: 'claude', command: ['/opt/claude'], prompt: 'stdin', output: 'text', args: ['-b'], env: { A: '1', B: '3' } });
   });
   it('takes any program', () => {
-    const { agents } = settings({ config: 'agents: { mine: { command: "./a.sh --x \'y z\'", prompt: file }, codex: { command: [codex, exec], output: text } }' });
+    const { agents } = settings({ config: 'agents: { mine: { command: "./a.sh --x \'y z\'", prompt: file }, other: { command: [codex, exec], output: text } }' });
     expect(agents.get('mine')).toEqual({ name: 'mine', adapter: 'command', command: ['./a.sh', '--x', 'y z'], prompt: 'file', output: 'text', args: [], env: {} });
-    expect(agents.get('codex')?.adapter).toBe('command');
+    expect(agents.get('other')?.adapter).toBe('command');
   });
   it.each([
     ['agents: { mine: { prompt: arg } }', '.orchestrator.yml:1:11 agents.mine: the agent "mine" has no `command`; write `command: [program, --flag]`'],

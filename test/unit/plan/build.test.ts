@@ -10,14 +10,15 @@ import { parseManifest } from '../../../src/manifest/parse.ts';
 import type { ParseResult } from '../../../src/manifest/parse.ts';
 import { manifestOfPrompts } from '../../../src/manifest/prompts.ts';
 import type { AdapterCapabilities } from '../../../src/plan/agents.ts';
+import { knownAdapters } from '../../../src/agents/adapters.ts';
 import { buildPlan, promptFilesOf } from '../../../src/plan/build.ts';
 import type { BuildResult, PlanRequest } from '../../../src/plan/build.ts';
 import type { Plan, PlannedTask } from '../../../src/plan/plan.ts';
 import { waves } from '../../../src/plan/graph.ts';
 import { runId } from '../../../src/plan/run-id.ts';
 
-const ALL: AdapterCapabilities = { model: true, maxTurns: true, permissionMode: true, allowedTools: true };
-const NONE: AdapterCapabilities = { model: false, maxTurns: false, permissionMode: false, allowedTools: false };
+const ALL: AdapterCapabilities = { model: true, maxTurns: true, permissionMode: ['plan'], allowedTools: true };
+const NONE: AdapterCapabilities = { model: false, maxTurns: false, permissionMode: [], allowedTools: false };
 const SHA = 'a'.repeat(40);
 
 interface Given {
@@ -57,7 +58,7 @@ describe('a plan', () => {
   it('has every default', () => {
     expect(planned('tasks: [Fix it]')).toEqual({
       format: 1, run: 'r-1', name: 'tasks', manifest: 'tasks.yml', base: { ref: 'HEAD', sha: SHA }, target: 'main', maxParallel: 4, maxFail: null, maxWaitMs: 1_800_000, graceMs: 10_000, isolation: { kind: 'process', network: 'on', credential: null, read: [] },
-      agents: { claude: { name: 'claude', adapter: 'claude', command: ['claude'], prompt: 'stdin', output: 'claude-stream-json', args: [], env: {} } },
+      agents: { claude: { name: 'claude', adapter: 'claude', command: ['claude'], prompt: 'stdin', output: 'text', args: [], env: {} } },
       worktrees: { root: '/w/my repo.orch', copy: [], link: [], keep: 'failed' },
       passEnv: [],
       tasks: [{
@@ -167,13 +168,16 @@ describe('prompt files', () => {
 
 describe('agents', () => {
   const mine = 'agents: { mine: { command: x } }\n';
+  const KNOWN = knownAdapters.filter((name) => name !== 'command').join(', ');
   it.each([
-    ['tasks: [{ prompt: x, agent: cluade }]', {}, 'tasks.yml:1:29 tasks[0].agent: there is no agent "cluade"; did you mean `claude`? known: claude'],
-    ['agent: codex\ntasks: [x, y]', {}, 'tasks.yml:1:8 agent: the agent "codex" is not built into this version; known: claude; define it under `agents:` with a `command`'],
-    ['tasks: [x]', { flags: { agent: 'zzz' } }, '--agent: there is no agent "zzz"; known: claude; define it under `agents:` with a `command`'],
-    ['tasks: [{ prompt: x, agent: constructor }]', {}, 'tasks.yml:1:29 tasks[0].agent: there is no agent "constructor"; known: claude; define it under `agents:` with a `command`'],
+    ['tasks: [{ prompt: x, agent: cluade }]', {}, `tasks.yml:1:29 tasks[0].agent: there is no agent "cluade"; did you mean \`claude\`? known: ${KNOWN}`],
+    ['agent: gemini\ntasks: [x, y]', {}, `tasks.yml:1:8 agent: the agent "gemini" is not built into this version; known: ${KNOWN}; define it under \`agents:\` with a \`command\``],
+    ['tasks: [x]', { flags: { agent: 'zzz' } }, `--agent: there is no agent "zzz"; known: ${KNOWN}; define it under \`agents:\` with a \`command\``],
+    ['tasks: [{ prompt: x, agent: constructor }]', {}, `tasks.yml:1:29 tasks[0].agent: there is no agent "constructor"; known: ${KNOWN}; define it under \`agents:\` with a \`command\``],
     [`${mine}agent: mine\ntasks: [{ prompt: x, max-turns: 3, allowed-tools: [Read] }]`, {}, 'tasks.yml:3:33 tasks[0].max-turns: the agent "mine" cannot honour `max-turns`; remove it, or put it under the tasks that can use it\ntasks.yml:3:51 tasks[0].allowed-tools: the agent "mine" cannot honour `allowed-tools`; remove it, or put it under the tasks that can use it'],
     [`${mine}model: haiku\ntasks: [x, { prompt: y, agent: mine }]`, {}, 'tasks.yml:2:8 model: the agent "mine" cannot honour `model`; remove it, or put it under the tasks or agents that can use it'],
+    ['tasks: [{ prompt: x, permission-mode: plna }]', {}, 'tasks.yml:1:39 tasks[0].permission-mode: the agent "claude" has no `permission-mode` "plna"; it has plan; or put it under the tasks or agents that can use it'],
+    [`${mine}agent: mine\ntasks: [{ prompt: x, permission-mode: plan }]`, {}, 'tasks.yml:3:39 tasks[0].permission-mode: the agent "mine" cannot honour `permission-mode`; remove it, or put it under the tasks or agents that can use it'],
   ] as const)('%s', (text, given, message) => {
     expect(complaints(text, given)).toBe(message);
   });

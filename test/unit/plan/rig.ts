@@ -36,7 +36,7 @@ export function requestOf(text: string, world: World = {}): PlanRequest {
   return {
     manifest: parsed.manifest, settings: resolved.settings, run: 'r-1', base: { ref: 'HEAD', sha: SHA, branch: 'main' },
     files: new Map(Object.entries(world.prompts ?? {})), inputs: { tree: Object.keys(world.files ?? {}), texts }, select: { only: world.only ?? [], skip: [] },
-    repo: { root: '/w/repo', name: 'repo' }, capabilities: () => ({ model: true, maxTurns: true, permissionMode: true, allowedTools: true }),
+    repo: { root: '/w/repo', name: 'repo' }, capabilities: () => ({ model: true, maxTurns: true, permissionMode: ['plan'], allowedTools: true }),
   };
 }
 

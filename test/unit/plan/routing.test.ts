@@ -18,7 +18,7 @@ describe('a model by effort', () => {
   });
 
   test.each([
-    ['tasks: { a: { prompt: x, effort: simple } }', 'tasks.yml:1:34 tasks.a.effort: chooses among the models of a map, and `model` is none; write for example `model: { simple: haiku, default: sonnet }`'],
+    ['tasks: { a: { prompt: x, effort: simple } }', 'tasks.yml:1:34 tasks.a.effort: the agent "claude" cannot honour `effort`; remove it, or put it under the tasks that can use it'],
     ['model: { simple: haiku, default: x }\ntasks: { a: { prompt: x, effort: simpel } }', 'tasks.yml:2:34 tasks.a.effort: `model` has no "simpel"; did you mean `simple`?'],
     ['model: { simple: haiku }\ntasks: { a: x }', 'tasks.yml:1:8 model: has no `default`, and the task has no `effort`; add `default: …`, or give the task an effort'],
     ['model: { simple: haiku }\ntasks: { a: { prompt: x, effort: heroic } }', 'tasks.yml:2:34 tasks.a.effort: `model` has neither "heroic" nor a `default`; known: simple'],

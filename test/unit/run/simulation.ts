@@ -5,6 +5,8 @@ import type { Clock } from '../../../src/effects/effects.ts';
 import type { Plan, PlannedTask } from '../../../src/plan/plan.ts';
 import { Driver, type DriverEnd, type Phases } from '../../../src/run/driver.ts';
 import type { Action, Fact, FailureReason, PhaseResult, RetryClass, RunEvent } from '../../../src/run/events.ts';
+import type { ControlRequest } from '../../../src/run/control.ts';
+import { grownPlan } from '../../../src/run/grown.ts';
 import { reduce } from '../../../src/run/reduce.ts';
 import { initialState, type RunState } from '../../../src/run/state.ts';
 import { agentTask, plan as planOf, task } from '../../support/plan.ts';
@@ -21,8 +23,36 @@ export interface Scenario {
   readonly resumeFailed: boolean;
   /** What a task with a fan-out names. */
   readonly items?: number;
+  /** What people ask of the run, each once that many events are on disk. */
+  readonly asks?: readonly Ask[];
   /** What earlier sessions recorded. */
   readonly journal?: readonly RunEvent[];
+}
+
+/** `pick` chooses a task, modulo their number. */
+export interface Ask {
+  readonly at: number;
+  readonly kind: 'cancel' | 'cancel-all' | 'retry' | 'add' | 'stop';
+  readonly pick: number;
+}
+
+/** A request that was granted, and how much was on disk when that was said. */
+export interface Granted {
+  readonly request: ControlRequest;
+  readonly tasks: readonly string[];
+  readonly onDisk: number;
+}
+
+function requestOf({ kind, pick }: Ask, plan: Plan, at: number): ControlRequest {
+  const id = plan.tasks[pick % plan.tasks.length]?.id ?? '';
+  switch (kind) {
+    case 'cancel': return { type: 'cancel', tasks: [id] };
+    case 'cancel-all': return { type: 'cancel', tasks: 'all' };
+    case 'retry': return { type: 'retry', tasks: [id] };
+    case 'add': return { type: 'add', agents: {}, tasks: [task(`x${at}`, { needs: pick % 2 === 0 ? [id] : [] }), task(`y${at}`, { needs: [`x${at}`] })] };
+    case 'stop': return { type: 'stop', force: pick % 4 === 0 };
+    default: return kind satisfies never;
+  }
 }
 
 /** What was seen from outside the driver. */
@@ -35,6 +65,7 @@ export interface Seen {
   readonly released: string[];
   readonly end: DriverEnd;
   readonly sessions: number;
+  readonly granted: readonly Granted[];
 }
 
 const FAILURES: readonly { reason: FailureReason; retry: RetryClass }[] = [
@@ -95,6 +126,8 @@ export async function simulate(scenario: Scenario): Promise<Seen> {
   const running = new Map<string, Action>();
   const tries = new Map<string, number>();
   let session = 0;
+  const asks = [...(scenario.asks ?? [])];
+  const granted: Granted[] = [];
   for (;;) {
     session += 1;
     const crashAt = scenario.crashes[session - 1] ?? Number.POSITIVE_INFINITY;
@@ -147,8 +180,13 @@ export async function simulate(scenario: Scenario): Promise<Seen> {
     const isLast = scenario.crashes.length < session;
     driver = new Driver({
       plan, state, first, journal: store, phases, clock,
-      onEvent: (event) => {
+      onEvent: (event, at) => {
         told.push({ event, onDisk: journal.length });
+        while (asks[0] !== undefined && asks[0].at <= journal.length) {
+          const ask = asks.shift();
+          const request = ask === undefined ? null : requestOf(ask, grownPlan(plan, at), journal.length);
+          if (request !== null) void driver?.request(request).then(({ tasks }) => { granted.push({ request, tasks, onDisk: journal.length }); }, () => undefined);
+        }
         if (isLast && scenario.cancelAt !== null && journal.length >= scenario.cancelAt) driver?.stop('interrupted');
       },
     });
@@ -161,7 +199,7 @@ export async function simulate(scenario: Scenario): Promise<Seen> {
       else if (clock.jump()) idle = 0;
       else if ((idle += 1) > 50) throw new Error(`the run hangs: ${JSON.stringify(driver.state.tasks.map((t) => t.now))}`);
     }
-    if (end.journalError === null) return { journal, told, performed, released, end, sessions: session };
+    if (end.journalError === null) return { journal, told, performed, released, end, sessions: session, granted };
   }
 }
 
@@ -207,4 +245,8 @@ export const scenarioArbitrary: fc.Arbitrary<Scenario> = fc.record({
   resumeFailed: fc.boolean(),
 });
 
-
+/** The same, with people who ask for things meanwhile. */
+export const askedArbitrary: fc.Arbitrary<Scenario> = fc.tuple(
+  scenarioArbitrary,
+  fc.array(fc.record({ at: fc.integer({ min: 1, max: 60 }), kind: fc.constantFrom('cancel', 'cancel', 'cancel-all', 'retry', 'retry', 'retry', 'add', 'stop'), pick: fc.nat({ max: 40 }) }), { minLength: 1, maxLength: 6 }),
+).map(([scenario, asks]) => ({ ...scenario, asks: asks.sort((a, b) => a.at - b.at) }));

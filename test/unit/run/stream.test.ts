@@ -7,9 +7,10 @@ import { exitCodeOf } from '../../../src/run/outcome.ts';
 import { reduce } from '../../../src/run/reduce.ts';
 import { initialState, type RunState } from '../../../src/run/state.ts';
 import { agentTask, plan } from '../../support/plan.ts';
-import { scenarioArbitrary, simulate, type Scenario, type Seen } from './simulation.ts';
+import { askedArbitrary, scenarioArbitrary, simulate, type Scenario, type Seen } from './simulation.ts';
 
 const RUNS = 2500;
+const ASKED_RUNS = 1000;
 
 /** Events up to each resume, so that what a resume may repeat is judged apart. */
 function sessionsOf(journal: readonly RunEvent[]): RunEvent[][] {
@@ -44,6 +45,10 @@ function checkPhases({ journal }: Seen): void {
       } else if (event.type === 'phase-finished') {
         expect(open.get(event.task)).toBe(`${event.phase} ${event.attempt}`);
         open.delete(event.task);
+      } else if (event.type === 'task-reopened') {
+        expect(open.has(event.task)).toBe(false);
+        settled.delete(event.task);
+        expect(isCancelling).toBe(false);
       } else if (event.type === 'task-settled') {
         expect(settled.has(event.task)).toBe(false);
         expect(open.has(event.task)).toBe(false);
@@ -76,7 +81,7 @@ function checkSchedule({ plan: frozen }: Scenario, { performed, journal }: Seen)
   }
 }
 
-function checkEnd({ plan: frozen, failing, crashes, cancelAt }: Scenario, seen: Seen): void {
+function checkEnd({ plan: frozen, failing, crashes, cancelAt, asks = [] }: Scenario, seen: Seen): void {
   const { journal, told, end } = seen;
   const plan = grownPlan(frozen, end.state);
   // On disk before anyone sees it, and replay = live.
@@ -96,10 +101,10 @@ function checkEnd({ plan: frozen, failing, crashes, cancelAt }: Scenario, seen: 
   const isUnmerged = plan.merge !== undefined && end.state.tasks.some((task) => task.delivery !== null && task.delivery.commits > 0 && task.merge?.status !== 'merged' && task.now.at === 'settled' && task.now.outcome === 'completed');
   expect(end.exitCode === 0).toBe(wrong.length === 0 && !isUnmerged && openFanOuts(frozen, end.state).length === 0 && end.state.cancelling !== 'interrupted');
   expect(end.exitCode).toBe(exitCodeOf(plan, end.state));
-  if (failing === 0 && cancelAt === null) expect(new Set(outcomes)).toEqual(new Set(['completed']));
+  if (failing === 0 && cancelAt === null && asks.length === 0) expect(new Set(outcomes)).toEqual(new Set(['completed']));
   const counted = Object.values(end.state.counts).reduce((a, b) => a + b, 0);
   expect(counted).toBe(plan.tasks.length);
-  if (failing === 0 && crashes.length === 0 && cancelAt === null) expect(seen.released.sort()).toEqual(plan.tasks.map((t) => t.id).sort());
+  if (failing === 0 && crashes.length === 0 && cancelAt === null && asks.length === 0) expect(seen.released.sort()).toEqual(plan.tasks.map((t) => t.id).sort());
   checkAttempts(plan, seen);
 }
 
@@ -123,7 +128,7 @@ function checkMerge({ journal }: Seen): void {
 /** Tasks are added once, when their source has completed, before any of them starts, and the same after every crash. */
 function checkAdded({ plan, items = 0 }: Scenario, { journal, end }: Seen): number {
   const [fanOut] = plan.fanOuts ?? [];
-  const added = journal.filter((event) => event.type === 'tasks-added');
+  const added = journal.filter((event) => event.type === 'tasks-added' && event.fanOut !== null) as Extract<RunEvent, { type: 'tasks-added' }>[];
   if (fanOut === undefined) {
     expect(added).toEqual([]);
     return 0;
@@ -135,7 +140,8 @@ function checkAdded({ plan, items = 0 }: Scenario, { journal, end }: Seen): numb
   expect(first.seq - 1).toBeGreaterThan(completed);
   expect(first.tasks.map(({ id, work }) => [id, work])).toEqual(Array.from({ length: items }, (_, i) => [`fan.item-${i}`, { kind: 'run', command: `work on 'item ${i}'` }]));
   expect(journal.slice(0, first.seq).filter((event) => 'task' in event && event.task.startsWith('fan.'))).toEqual([]);
-  expect(end.state.tasks).toHaveLength(plan.tasks.length + items);
+  const byHand = journal.reduce((sum, event) => sum + (event.type === 'tasks-added' && event.fanOut === null ? event.tasks.length : 0), 0);
+  expect(end.state.tasks).toHaveLength(plan.tasks.length + items + byHand);
   return items;
 }
 
@@ -144,13 +150,69 @@ function checkAttempts(plan: Scenario['plan'], { journal }: Seen): void {
   for (const task of plan.tasks) {
     let counted = 0;
     for (const event of journal) {
-      if (event.type === 'run-resumed') counted = 0;
+      if (event.type === 'run-resumed' || (event.type === 'task-reopened' && event.task === task.id)) counted = 0;
       if (event.type !== 'phase-finished' || event.task !== task.id || event.result.ok) continue;
       if (['timeout', 'verify', 'agent'].includes(event.result.retry)) counted += 1;
     }
     expect(counted).toBeLessThanOrEqual(task.retries + 1);
   }
 }
+
+/** What was granted was on disk by then; what was cancelled stays so, and what was added comes to an end. */
+function checkGranted({ journal, granted, end, performed }: Seen): Record<string, number> {
+  const seen: Record<string, number> = { cancel: 0, running: 0, retry: 0, add: 0, stop: 0 };
+  for (const { request, tasks, onDisk } of granted) {
+    seen[request.type] = (seen[request.type] ?? 0) + 1;
+    const before = journal.slice(0, onDisk);
+    const isRecorded = (id: string): boolean => before.some((event) => (request.type === 'cancel' ? event.type === 'task-cancelling' && event.task === id
+      : request.type === 'retry' ? event.type === 'task-reopened' && event.task === id : event.type === 'tasks-added' && event.tasks.some((one) => one.id === id)));
+    for (const id of tasks) expect(isRecorded(id), `${request.type} ${id}`).toBe(true);
+    if (request.type === 'stop') expect(before.some(({ type }) => type === 'run-cancelling')).toBe(true);
+  }
+  const cancelled = new Map<string, number>();
+  const open = new Set<string>();
+  for (const event of journal) {
+    if (event.type === 'phase-started') {
+      expect(cancelled.has(event.task), `${event.task} was cancelled`).toBe(false);
+      open.add(event.task);
+    } else if (event.type === 'phase-finished') open.delete(event.task);
+    else if (event.type === 'task-cancelling') {
+      if (open.has(event.task)) seen['running'] = (seen['running'] ?? 0) + 1;
+      cancelled.set(event.task, event.seq);
+    } else if (event.type === 'task-reopened') cancelled.delete(event.task);
+    else if (event.type === 'task-settled' && cancelled.has(event.task)) expect(event).toMatchObject({ outcome: 'cancelled', reason: 'cancelled' });
+  }
+  const ids = grownIds(journal, end.state.tasks.length);
+  for (const id of cancelled.keys()) expect(end.state.tasks[ids.get(id) ?? -1]?.now).toMatchObject({ at: 'settled', outcome: 'cancelled', reason: 'cancelled' });
+  // A phase that is stopped for one task stops nothing else; none of ours outlives the run.
+  expect(performed.every(({ cancelled: late }) => !late)).toBe(true);
+  return seen;
+}
+
+/** Indices of tasks by id: those of the plan are t0, t1, …, the others follow as they were added. */
+function grownIds(journal: readonly RunEvent[], count: number): Map<string, number> {
+  const added = journal.flatMap((event) => (event.type === 'tasks-added' ? event.tasks.map(({ id }) => id) : []));
+  const planned = Array.from({ length: count - added.length }, (_, i) => `t${i}`);
+  return new Map([...planned, ...added].map((id, i) => [id, i]));
+}
+
+test(`and over ${ASKED_RUNS} runs that people cancel, retry, add to and stop`, async () => {
+  const seen: Record<string, number> = {};
+  await fc.assert(
+    fc.asyncProperty(askedArbitrary, async (scenario) => {
+      const run = await simulate(scenario);
+      checkOrder(run);
+      checkPhases(run);
+      checkSchedule(scenario, run);
+      checkEnd(scenario, run);
+      checkAdded(scenario, run);
+      checkMerge(run);
+      for (const [kind, count] of Object.entries(checkGranted(run))) seen[kind] = (seen[kind] ?? 0) + count;
+    }),
+    { numRuns: ASKED_RUNS },
+  );
+  for (const kind of ['cancel', 'running', 'retry', 'add', 'stop']) expect(seen[kind], kind).toBeGreaterThan(ASKED_RUNS / 50);
+});
 
 test(`the stream keeps its guarantees over ${RUNS} random runs`, async () => {
   let withCrash = 0;
