@@ -65,7 +65,6 @@ function whole(least: number, most = 1_000_000) {
 const notMoney = ({ input }: Issue): string =>
   typeof input === 'string' && /^\$?\d+(\.\d+)?$/.test(input) ? `must be a number, without quotes or \`$\`: ${input.replace('$', '')}` : expected('a number of US dollars such as `20` or `0.5`')({ input });
 const money = z.number({ error: notMoney }).max(1_000_000, { error: 'must be at most 1000000' });
-const usd = money.positive({ error: 'must be more than nothing' });
 
 const flag = z.boolean({ error: expected('`true` or `false`') });
 
@@ -195,16 +194,11 @@ const contextItem = z
 
 const mapOf = expected('a map');
 const effortName = word.refine((value) => /^[\w-]+$/.test(value), { error: 'is not a name (letters, digits, `_` and `-`)' });
-const notModel = (issue: Issue): string =>
-  ['number', 'boolean'].includes(typeof issue.input) ? notText(issue) : expected('the name of a model, or a map such as `{ simple: haiku, default: sonnet }`')(issue);
+const notModel = (issue: Issue): string => ['number', 'boolean'].includes(typeof issue.input) ? notText(issue) : expected('the name of a model, or a map such as `{ simple: haiku, default: sonnet }`')(issue);
 const model = z.union([word, z.record(effortName, word, { error: notModel })], { error: notModel });
-const variant = z.strictObject(
-  {
-    agent: word.optional(), model: model.optional(), effort: effortName.optional(), args: z.array(possiblyEmpty, { error: expected('a list such as `[--flag, value]`') }).optional(),
-    'max-turns': whole(1).optional(), 'permission-mode': word.optional(),
-  },
-  { error: expected('a map such as `{ agent: claude, model: opus }`') },
-);
+const argumentList = z.array(possiblyEmpty, { error: expected('a list such as `[--flag, value]`') });
+const variantShape = { agent: word.optional(), model: model.optional(), effort: effortName.optional(), args: argumentList.optional(), 'max-turns': whole(1).optional(), 'permission-mode': word.optional() };
+const variant = z.strictObject(variantShape, { error: expected('a map such as `{ agent: claude, model: opus }`') });
 const NOT_BEST_OF = 'must be a number from 2 to 20, or a list of variants such as `[{ model: haiku }, { model: opus }]`';
 const bestOf = z
   .union([whole(2, 20), z.array(variant, { error: () => NOT_BEST_OF }).min(2, { error: 'has fewer than two variants' }).max(20, { error: 'has more than 20 variants' })], { error: () => NOT_BEST_OF })
@@ -220,7 +214,7 @@ const taskShape = {
   escalate: z.array(word, { error: expected('a list of models such as `[haiku, sonnet, opus]`') }).min(2, { error: 'needs two models or more' }).describe('Models from the cheapest up: each failed `verify` climbs one step.').optional(),
   'best-of': bestOf.describe('So many attempts side by side (or these variants); the best one counts.').optional(),
   score: text.describe('With `best-of`: a shell command; of those that pass `verify`, the one for which it prints the highest number wins.').optional(),
-  args: z.array(possiblyEmpty, { error: expected('a list such as `[--flag, value]`') }).describe('More arguments for the agent program.').optional(),
+  args: argumentList.describe('More arguments for the agent program.').optional(),
   'max-turns': whole(1).describe('The agent stops after so many turns.').optional(),
   'permission-mode': word.describe('Passed to the agent, e.g. `acceptEdits`.').optional(),
   'allowed-tools': oneOrMore.describe('Tools that the agent may use without asking.').optional(),
@@ -290,17 +284,14 @@ const merge = z.strictObject(
   { error: mapOf },
 );
 
+const usd = money.positive({ error: 'must be more than nothing' });
+const budgetShape = { usd: usd.describe('Of the whole run.').optional(), 'usd-per-task': usd.describe('Of each task, all its attempts together.').optional() };
 const budget = z
-  .strictObject(
-    {
-      usd: usd.describe('Of the whole run.').optional(),
-      'usd-per-task': usd.describe('Of each task, all its attempts together.').optional(),
-    },
-    { error: expected('a map such as `{ usd: 20, usd-per-task: 1 }`') },
-  )
+  .strictObject(budgetShape, { error: expected('a map such as `{ usd: 20, usd-per-task: 1 }`') })
   .refine((value) => value.usd !== undefined || value['usd-per-task'] !== undefined, { error: 'limits nothing; write for example `{ usd: 20 }`' });
 const perMillion = money.min(0, { error: 'must not be negative' });
-const price = z.strictObject({ input: perMillion, output: perMillion, 'cache-read': perMillion.optional(), 'cache-write': perMillion.optional() }, { error: expected('a map such as `{ input: 3, output: 15 }`') });
+const priceShape = { input: perMillion, output: perMillion, 'cache-read': perMillion.optional(), 'cache-write': perMillion.optional() };
+const price = z.strictObject(priceShape, { error: expected('a map such as `{ input: 3, output: 15 }`') });
 
 /** Keys that a manifest and a configuration file share. */
 const commonShape = {

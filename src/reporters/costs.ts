@@ -3,6 +3,7 @@ import type { Palette } from '../lib/color.ts';
 import { formatUsd, plural } from '../lib/text.ts';
 import { padToWidth, safeText } from '../lib/terminal.ts';
 import type { Plan } from '../plan/plan.ts';
+import { isCandidate } from '../run/candidates.ts';
 import type { RunState } from '../run/state.ts';
 
 const MOST_TASKS = 5;
@@ -16,20 +17,20 @@ export function costLines(plan: Plan, state: RunState, palette: Palette): string
   if (models.length < 2 && tasks.length < 2) return [];
   const dear = tasks.slice(0, MOST_TASKS);
   const width = Math.max(...[...models.map(([model]) => model), ...dear.map(({ id }) => id)].map((name) => name.length));
-  const row = (name: string, usd: string, rest: string): string => `  ${padToWidth(safeText(name), width)}  ${usd.padStart(8)}  ${palette.dim(rest)}`;
+  const row = (name: string, usd: string, rest: string): string => `  ${padToWidth(safeText(name), width)}  ${usd.padStart(8)}${rest === '' ? '' : `  ${palette.dim(rest)}`}`;
   const more = tasks.length - MOST_TASKS;
   return [
     '', palette.bold('Cost'),
     ...models.map(([model, { usd, isEstimate, attempts, input, output }]) => row(model, `${isEstimate ? '≈' : ''}${formatUsd(usd)}`, [plural(attempts, 'attempt'), ...(input + output > 0 ? [`${count(input)} tokens in, ${count(output)} out`] : [])].join(', '))),
-    ...dear.map(({ id, usd, attempts }) => row(id, formatUsd(usd), attempts > 1 ? plural(attempts, 'attempt') : '').trimEnd()),
+    ...dear.map(({ id, usd, attempts }) => row(id, formatUsd(usd), attempts > 1 ? plural(attempts, 'attempt') : '')),
     ...(more > 0 ? [`  … and ${plural(more, 'task')} more`] : []),
-    ...perChange(state),
+    ...perChange(plan, state),
   ];
 }
 
 /** A change that was paid for and is not there costs the others. */
-function perChange(state: RunState): string[] {
-  const delivered = state.tasks.filter(({ now, delivery }) => now.at === 'settled' && now.outcome === 'completed' && delivery !== null && delivery.commits > 0);
+function perChange(plan: Plan, state: RunState): string[] {
+  const delivered = state.tasks.filter(({ now, delivery }, index) => !isCandidate(plan, index) && now.at === 'settled' && now.outcome === 'completed' && delivery !== null && delivery.commits > 0);
   const merged = delivered.filter(({ merge }) => merge?.status === 'merged').length;
   const changes = merged > 0 ? merged : delivered.length;
   return changes === 0 || state.costUsd === 0 ? [] : [`  ${formatUsd(state.costUsd / changes)} for each of ${plural(changes, merged > 0 ? 'merged change' : 'delivered change')}`];

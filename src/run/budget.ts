@@ -1,5 +1,6 @@
 // What a run may spend: what is spent, what those under way may still take, and whether there is enough for one more
 // start. Pure; amounts are US dollars.
+import { formatUsd } from '../lib/text.ts';
 import type { Plan } from '../plan/plan.ts';
 import { modelOf } from './routing.ts';
 import type { RunState } from './state.ts';
@@ -29,7 +30,11 @@ export function capLeft({ budget }: Plan, state: RunState, index: number): numbe
 /** What an attempt is taken to need: its own limit, or the most that one like it has cost; null = unknown. */
 export function expectedCost(plan: Plan, state: RunState, index: number): number | null {
   const key = costKey(plan, state, index);
-  return key === null ? 0 : (capLeft(plan, state, index) ?? state.costs[key] ?? plan.budget?.expected[key] ?? null);
+  return key === null ? 0 : (capLeft(plan, state, index) ?? seenCost(plan, state, key));
+}
+
+function seenCost({ budget }: Plan, { costs }: RunState, key: string): number | null {
+  return costs[key] ?? budget?.expected[key] ?? null;
 }
 
 /** The money of a run at one instant. */
@@ -59,13 +64,16 @@ export function purseOf(plan: Plan, state: RunState): Purse {
 
 /** Whether a task can be started: `wait` = those under way may leave enough; `spent` = nobody will. */
 export function affords(plan: Plan, state: RunState, { index, purse }: { readonly index: number; readonly purse: Purse }): 'yes' | 'wait' | 'spent' | 'cap' {
-  if (costKey(plan, state, index) === null) return 'yes';
+  const key = costKey(plan, state, index);
+  if (key === null) return 'yes';
   const cap = capLeft(plan, state, index);
   if (cap !== null && cap < CENT_FRACTION) return 'cap';
   if (purse.usd === null) return 'yes';
-  const expected = expectedCost(plan, state, index);
   const isAlone = purse.holders.size === 0;
-  const isEnough = purse.left > CENT_FRACTION && (expected === null ? isAlone : purse.left - purse.reserved - expected > -CENT_FRACTION);
+  const seen = seenCost(plan, state, key);
+  // One that is alone can have all that is left, although that is less than its limit.
+  const needed = isAlone ? Math.min(cap ?? Number.POSITIVE_INFINITY, seen ?? 0) : expectedCost(plan, state, index);
+  const isEnough = purse.left > CENT_FRACTION && needed !== null && purse.left - purse.reserved - needed > -CENT_FRACTION;
   return isEnough ? 'yes' : isAlone ? 'spent' : 'wait';
 }
 
@@ -81,8 +89,7 @@ export function allowanceOf(plan: Plan, state: RunState, index: number): number 
 
 /** Why a task is not started for want of money. */
 export function overBudgetText(plan: Plan, state: RunState, { index, why }: { readonly index: number; readonly why: 'spent' | 'cap' }): string {
-  const dollars = (usd: number): string => `$${usd.toFixed(usd > 0 && usd < 0.01 ? 4 : 2)}`;
-  if (why === 'cap') return `its limit of ${dollars(plan.budget?.usdPerTask ?? 0)} is spent`;
-  const expected = expectedCost(plan, state, index);
-  return `not started: ${dollars(state.costUsd)} of ${dollars(budgetOf(plan, state) ?? 0)} are spent${expected === null ? '' : `, and it may take ${dollars(expected)}`}`;
+  if (why === 'cap') return `its limit of ${formatUsd(plan.budget?.usdPerTask ?? 0)} is spent`;
+  const seen = seenCost(plan, state, costKey(plan, state, index) ?? '');
+  return `not started: ${formatUsd(state.costUsd)} of ${formatUsd(budgetOf(plan, state) ?? 0)} are spent${seen === null ? '' : `, and it may take ${formatUsd(seen)}`}`;
 }

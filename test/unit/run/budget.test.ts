@@ -91,6 +91,12 @@ describe('a budget of 1.00 with tasks of 0.30', () => {
     expect(run(plan(many(10), { maxParallel: 8, budget: budget({ usd: 1 }) }), () => 0.3).mostRunning, 'the first one alone').toBe(2);
   });
 
+  test('and a larger limit for each task: one after the other, as long as there is enough for one like those before', () => {
+    const { story, mostRunning } = run(plan(many(10), { maxParallel: 4, budget: budget({ usd: 1, usdPerTask: 1 }) }), () => 0.3);
+    expect(story.state.counts).toMatchObject({ completed: 3, overBudget: 7 });
+    expect(mostRunning).toBe(1);
+  });
+
   test('does not hold back commands, nor agents that nobody learns the costs of', () => {
     const agents = { ...plan([]).agents, mine: { name: 'mine', adapter: 'command', command: ['mine'], prompt: 'stdin', output: 'text', args: [], env: {} } } as const;
     const frozen = plan([agentTask('a'), agentTask('b'), task('c'), agentTask('d', { agent: 'mine' })], { agents, budget: budget({ usd: 0.3 }) });
