@@ -63,6 +63,8 @@ describe('the same infrastructure failure', () => {
   test('of one task alone is its own matter, and so are different ones', () => {
     const alone = run(agents, (id, phase) => (id === 't3' && phase === 'prepare' ? infra('no room') : null));
     expect(alone.state.counts).toMatchObject({ completed: 19, failed: 1 });
+    const two = run(agents, (id, phase) => ((id === 't3' || id === 't4') && phase === 'prepare' ? infra('no room') : null), { maxParallel: 20 });
+    expect(two.state.counts).toMatchObject({ completed: 18, failed: 2 });
     let n = 0;
     const varied = run(agents, (_, phase, attempt) => (phase === 'prepare' && attempt === 1 ? infra(`failure ${(n += 1)}`) : null));
     expect(varied.state.counts.completed).toBe(20);

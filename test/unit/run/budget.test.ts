@@ -124,6 +124,16 @@ test('over random costs the limit holds as far as programs obey it, and every ta
   ), { numRuns: 400 });
 });
 
+test('a program is told what nobody else has reserved', () => {
+  const frozen = plan(many(2), { budget: budget({ usd: 1, expected: { 'claude ': 0.3 } }) });
+  const story = new Story(frozen);
+  story.begin();
+  story.start('t0');
+  expect(allowanceOf(frozen, story.state, 0)).toBe(1);
+  story.start('t1');
+  expect([0, 1].map((index) => allowanceOf(frozen, story.state, index))).toEqual([0.7, 0.7]);
+});
+
 test('a limit of each task counts all its attempts, and ends it before another one', () => {
   const frozen = plan([agentTask('a', { retries: 5 })], { budget: budget({ usdPerTask: 0.5 }) });
   const story = new Story(frozen);

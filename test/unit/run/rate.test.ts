@@ -141,5 +141,11 @@ describe('a refusal while an attempt is under way', () => {
     const before = story.state;
     story.tell({ type: 'provider-signal', task: 't0', attempt: 1, signal: { kind: 'used-up', message: 'limit', resetsAt: story.now + 1e9 } });
     expect({ ...story.state, seq: 0 }).toEqual({ ...before, seq: 0 });
+    story.start('t1');
+    const running = story.state;
+    story.tell({ type: 'provider-signal', task: 't1', attempt: 2, signal: { kind: 'refused', message: '429', delayMs: null } });
+    expect(story.state.gates).toEqual(running.gates);
+    story.tell({ type: 'provider-signal', task: 't1', attempt: 1, signal: { kind: 'refused', message: '429', delayMs: null } });
+    expect(story.state.gates).not.toEqual(running.gates);
   });
 });
