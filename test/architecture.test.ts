@@ -34,7 +34,7 @@ const table: readonly (readonly [folder: string, allowed: readonly string[]])[] 
   ['merging/', ['type:plan/', 'type:run/', 'run/grown.ts', 'run/merges.ts', 'type:effects/effects.ts']],
   ['effects/', ['type:plan/', 'type:run/']],
   ['journal/', ['type:effects/effects.ts', 'type:plan/', 'type:run/']],
-  ['reporters/', ['type:run/', 'run/candidates.ts', 'run/grown.ts', 'run/plan-index.ts', 'type:plan/']],
+  ['reporters/', ['type:run/', 'run/candidates.ts', 'run/grown.ts', 'run/merges.ts', 'run/plan-index.ts', 'type:plan/']],
   ['commands/', ['']],
   ['index.ts', ['']],
   ['cli.ts', ['']],

@@ -149,6 +149,7 @@ const mergeOptions = (y: Argv) => reporting(y)
   .option('dry-run', { type: 'boolean', describe: 'Show the order and what conflicts with what, and stop' })
   .option('into', { type: 'string', describe: 'Branch to merge into; default the one that the plan names' })
   .option('strategy', { type: 'string', describe: 'merge, squash or rebase; default what the plan says, or merge' })
+  .option('pull-request', { type: 'string', describe: 'run: push the merged result and open a pull request; task: one for each task; none: move the target' })
   .option('verify', { type: 'string', array: true, describe: 'A command that must succeed on the merged tree; none = no command' });
 
 type Parsed<T> = (T extends (y: Argv) => Argv<infer U> ? U : never) & { readonly color?: boolean | undefined };

@@ -35,9 +35,9 @@ export async function printMergePlan(repo: Repository, { plan, state, started }:
   const queue = reduceQueue(initialQueue({ slots: 1, batch: settings.batch }), { type: 'branches-arrived', candidates });
   const byId = new Map(candidates.map((candidate) => [candidate.id, candidate]));
   print([
-    `${plural(candidates.length, 'task')} into ${target} (${settings.strategy}), in this order:`,
+    `${plural(candidates.length, 'task')} into ${target} (${settings.pullRequest === undefined ? settings.strategy : settings.pullRequest === 'run' ? `${settings.strategy}, one pull request` : 'a pull request for each'}), in this order:`,
     ...nextInLine(queue, Infinity).map((id, i) => `  ${i + 1}. ${id}  ${plural(byId.get(id)?.paths.length ?? 0, 'file')}`),
-    ...(settings.verify.length === 0 ? ['not verified: merge has no `verify`'] : [`verified with: ${settings.verify.join('; ')}`]),
+    ...(settings.pullRequest === 'task' ? [] : settings.verify.length === 0 ? ['not verified: merge has no `verify`'] : [`verified with: ${settings.verify.join('; ')}`]),
     ...conflicts.map(({ between: [one, other], files }) => `conflict: ${one} and ${other ?? target} in ${safeText(listSome(files, 5))}`),
   ]);
   const lost = branches.length - candidates.length;

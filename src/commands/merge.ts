@@ -11,11 +11,12 @@ import { deliveredBranches, withNeeds } from '../merging/branches.ts';
 import type { MergeSettings, Plan, RunId, TaskId } from '../plan/plan.ts';
 import type { Fact } from '../run/events.ts';
 import { grownPlan } from '../run/grown.ts';
-import { isMergeable } from '../run/merges.ts';
+import { isMergeable, isRequested } from '../run/merges.ts';
 import type { RunState } from '../run/state.ts';
 import { drive } from './drive.ts';
 import type { MergeArgs } from './main.ts';
 import { printMergePlan } from './merge-plan.ts';
+import { requireRequestPlace } from './pull-requests.ts';
 import { createReporting, printSummary, requireReporters } from './reporting.ts';
 import { mergeRun, stateOf } from './session.ts';
 import { note } from './terminal.ts';
@@ -45,7 +46,7 @@ export async function mergeCommand(args: Partial<MergeArgs>): Promise<number> {
   printSummary(end, args.color);
   if (end.journalError !== null || end.exitCode > 128) return end.exitCode;
   const plan = grownPlan(end.plan, end.state);
-  const isOutstanding = plan.tasks.some(({ id }, index) => asked.includes(id) && end.state.tasks[index]?.merge?.status !== 'merged');
+  const isOutstanding = plan.tasks.some(({ id }, index) => asked.includes(id) && end.state.tasks[index]?.merge?.status !== 'merged' && !isRequested(end.state.tasks[index]));
   return isOutstanding ? EXIT.mergeOutstanding : EXIT.ok;
 }
 
@@ -92,7 +93,9 @@ async function requestOf(repo: Repository, { args, tasks: named }: Asked, { plan
   }
   const extra = named.length === 0 ? [] : tasks.filter((id) => !named.includes(id));
   if (extra.length > 0) note(`note: merged too, because what was named contains their work: ${extra.join(', ')}`);
-  return { type: 'merge-started', target, settings: settingsOf(args, plan), tasks };
+  const settings = settingsOf(args, plan);
+  if (settings.pullRequest !== undefined && args['dry-run'] !== true) await requireRequestPlace(repo, target);
+  return { type: 'merge-started', target, settings, tasks };
 }
 
 function requireDelivered(plan: Plan, state: RunState, id: string): TaskId {
@@ -104,11 +107,17 @@ function requireDelivered(plan: Plan, state: RunState, id: string): TaskId {
 }
 
 const STRATEGIES = ['merge', 'squash', 'rebase'] as const;
+const REQUESTS = ['run', 'task'] as const;
 
 function settingsOf(args: Partial<MergeArgs>, plan: Plan): MergeSettings {
-  const { when: _, ...planned } = { when: 'never', ...(plan.merge ?? mergeSettings({})) };
+  const { when: _, pullRequest: plannedRequest, ...planned } = { when: 'never', ...(plan.merge ?? mergeSettings({})) };
+  const said = args['pull-request'];
+  const pullRequest = said === undefined ? plannedRequest : REQUESTS.find((known) => known === said);
+  if (pullRequest === undefined && said !== undefined && said !== 'none') throw new OrchError({ code: 'usage', message: `--pull-request ${said}: not a way to ask`, hint: 'use run, task or none', exitCode: EXIT.usage });
+  const strange = (['strategy', 'verify'] as const).find((name) => pullRequest === 'task' && args[name] !== undefined);
+  if (strange !== undefined) throw new OrchError({ code: 'usage', message: `--${strange} has no use when each task has a pull request of its own`, hint: '--pull-request run asks for the merged and verified result', exitCode: EXIT.usage });
   const strategy = args.strategy === undefined ? planned.strategy : STRATEGIES.find((known) => known === args.strategy);
   if (strategy === undefined) throw new OrchError({ code: 'usage', message: `--strategy ${String(args.strategy)}: not a strategy`, hint: `use ${STRATEGIES.join(', ')}`, exitCode: EXIT.usage });
   const verify = args.verify === undefined ? planned.verify : args.verify.length === 1 && args.verify[0] === 'none' ? [] : args.verify;
-  return { ...planned, strategy, verify };
+  return { ...planned, strategy, verify, ...(pullRequest === undefined ? {} : { pullRequest }) };
 }

@@ -8,11 +8,14 @@ import { openMergeWorld } from '../effects/git/merge-world.ts';
 import { openThrowaway } from '../effects/workspaces/private-repo.ts';
 import type { RunPaths } from '../journal/run-paths.ts';
 import { mergeMessage } from '../merging/message.ts';
+import type { LeftOut } from '../merging/pull-request-text.ts';
 import { runMerge, type MergeGit } from '../merging/run-merge.ts';
+import { coAuthorOf } from '../merging/co-author.ts';
 import { createMergeCommands } from '../merging/verify.ts';
 import type { MergeSettings, Plan, TaskId } from '../plan/plan.ts';
 import type { Phases } from '../run/driver.ts';
 import type { IsolationParts } from './isolation.ts';
+import { requestEach, requestWaiting } from './pull-requests.ts';
 import { grownPlan } from '../run/grown.ts';
 import type { RunState } from '../run/state.ts';
 
@@ -34,6 +37,9 @@ export function createMerge(options: MergingOptions): Phases['merge'] {
   const { repo, paths, processes, isolation } = options;
   return async (state, stop, record) => {
     const plan = grownPlan(options.plan, state);
+    const request = { plan, state, repo: options.repo, dir: paths.dir, stop: stop.gentle, record };
+    const how = state.merging?.settings.pullRequest;
+    if (how === 'task') return await requestEach(request);
     const logs = path.join(paths.dir, 'merge');
     const secluded = path.join(paths.dir, 'merge-private');
     for (const folder of [logs, secluded]) await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -48,9 +54,17 @@ export function createMerge(options: MergingOptions): Phases['merge'] {
       timeoutMs: Math.max(TIMEOUT_MS, ...plan.tasks.map(({ timeoutMs }) => timeoutMs)),
       env: agentEnvironment({ parent: process.env, pass: plan.passEnv, set: { ORCH_RUN_ID: plan.run, ORCH_RUN_DIR: paths.dir, ORCH_BASE: plan.base.sha } }),
     });
+    const leftOut: LeftOut[] = [];
     const git = mergeGit(options, { plan, state });
     try {
-      return await runMerge({ plan, state, git, commands, slots: Math.max(1, Math.min(MOST_SLOTS, plan.maxParallel)), stop: stop.gentle, record });
+      return await runMerge({
+        plan, state, git, commands, slots: Math.max(1, Math.min(MOST_SLOTS, plan.maxParallel)), stop: stop.gentle,
+        record: async (facts) => {
+          await record(facts);
+          leftOut.push(...facts.filter((fact) => fact.type === 'task-unmerged'));
+        },
+        ...(how === undefined ? {} : { onWaiting: async (waiting) => await requestWaiting(request, waiting, leftOut) }),
+      });
     } finally {
       await rm(secluded, { recursive: true, force: true });
     }
@@ -64,8 +78,8 @@ function mergeGit({ repo, clock }: MergingOptions, { plan, state }: { plan: Plan
     changedPaths: async (pairs) => await changedPaths(repo, pairs),
     async open(target, settings, { commands, onNote }) {
       const world = await openMergeWorld({
-        repo, run: plan.run, target, strategy: settings.strategy, policies: settings.conflicts, root, onNote, now: () => Math.floor(clock.now() / 1000),
-        message: (id) => messageOf(plan, state, { id, strategy: settings.strategy }),
+        repo, run: plan.run, target, keepsTarget: settings.pullRequest !== undefined, strategy: settings.strategy, policies: settings.conflicts, root, onNote, now: () => Math.floor(clock.now() / 1000),
+        message: (id) => messageOf(plan, state, { id, settings }),
         verify: async (folder, commit, signal) => await commands.verify(folder, commit, signal),
         regenerate: async (folder, command) => await commands.regenerate(folder, command),
       });
@@ -80,9 +94,9 @@ function mergeGit({ repo, clock }: MergingOptions, { plan, state }: { plan: Plan
   };
 }
 
-function messageOf(plan: Plan, state: RunState, { id, strategy }: { id: TaskId; strategy: MergeSettings['strategy'] }): string {
+function messageOf(plan: Plan, state: RunState, { id, settings }: { id: TaskId; settings: MergeSettings }): string {
   const index = plan.tasks.findIndex((task) => task.id === id);
   const task = plan.tasks[index];
   const prompt = task?.work.kind === 'agent' ? task.work.prompt : null;
-  return mergeMessage({ strategy, run: plan.run, task: id, name: task?.name ?? id, attempt: state.tasks[index]?.attempts ?? 1, prompt, coAuthor: null });
+  return mergeMessage({ strategy: settings.strategy, run: plan.run, task: id, name: task?.name ?? id, attempt: state.tasks[index]?.attempts ?? 1, prompt, coAuthor: coAuthorOf(plan, task, settings) });
 }

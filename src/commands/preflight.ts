@@ -17,6 +17,11 @@ export async function preflight(repo: Repository, plan: Plan): Promise<Readonly<
   const versions = requireAgents(Object.values(plan.agents), repositoryFolder(repo));
   versions.catch(() => {});
   await requireBranchNamespace(repo);
+  const { merge, target } = plan;
+  if (merge?.pullRequest !== undefined && merge.when !== 'never' && target !== null) {
+    const { requireRequestPlace } = await import('./pull-requests.ts');
+    await requireRequestPlace(repo, target);
+  }
   await requireWritable(repo.commonDir);
   await requireSpace(repo.commonDir, NEEDED_BYTES);
   await requireRoot(plan.worktrees.root);

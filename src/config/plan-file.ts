@@ -38,6 +38,7 @@ const agent = z.strictObject({
 const merge = z.strictObject({
   when: z.enum(['never', 'end']), strategy: z.enum(['merge', 'squash', 'rebase']), verify: texts, onConflict: z.enum(['park', 'fail']), batch: z.union([z.literal('auto'), z.int().min(1)]),
   conflicts: z.array(z.strictObject({ paths: text, resolve: z.union([z.enum(['union', 'ours', 'theirs']), z.strictObject({ regenerate: text })]) })),
+  pullRequest: z.enum(['run', 'task']).optional(), coAuthor: z.union([z.literal(true), text]).optional(),
 });
 const dollars = z.number().min(0);
 const budget = z.strictObject({ usd: dollars.nullable(), usdPerTask: dollars.nullable(), expected: z.record(z.string(), dollars) });

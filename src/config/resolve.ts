@@ -91,6 +91,8 @@ export function mergeSettings(said: MergeFields): MergeSettings {
   return {
     strategy: said.strategy ?? 'merge', verify: said.verify ?? [], onConflict: said['on-conflict'] ?? 'park', batch: said.batch ?? 'auto',
     conflicts: Object.entries(said.conflicts ?? {}).map(([paths, resolve]) => ({ paths, resolve })),
+    ...(said.via === undefined ? {} : { pullRequest: said['one-per'] ?? 'run' }),
+    ...(said['co-author'] === undefined || said['co-author'] === false ? {} : { coAuthor: said['co-author'] }),
   };
 }
 

@@ -44,7 +44,7 @@ export interface SegmentEnd {
 const KNOWN: Readonly<Record<Fact['type'], true>> = {
   'run-started': true, 'run-resumed': true, 'phase-started': true, 'phase-finished': true, 'task-settled': true, 'task-cancelling': true, 'task-reopened': true, 'tasks-added': true,
   'worktree-released': true, 'gate-changed': true, 'provider-signal': true, 'starts-stopped': true, 'merge-started': true, 'merge-landing': true, 'task-merged': true,
-  'task-unmerged': true, 'merge-finished': true, 'run-cancelling': true, 'run-finished': true,
+  'task-unmerged': true, 'pull-request-pushing': true, 'pull-request-seen': true, 'merge-finished': true, 'run-cancelling': true, 'run-finished': true,
 };
 const NAME = /^journal\.([1-9]\d{0,14})\.ndjson$/;
 

@@ -50,6 +50,13 @@ export const MERGE_CRASH_POINTS = [
   'merge-told', // how each task ended is recorded, worktrees and references are still there
 ] as const;
 
+/** The steps of asking for a merge by pull request. */
+export const PULL_REQUEST_CRASH_POINTS = [
+  'pull-request-pushing', // what is about to be pushed is recorded, the remote was not touched
+  'pull-request-pushed', // the remote has it, there is no pull request
+  'pull-request-opened', // there is one, which is not recorded
+] as const;
+
 /** The steps around the private repository of a task in a sandbox. */
 export const SANDBOX_CRASH_POINTS = [
   'private-made', // the private repository is there, nothing was spawned
@@ -59,7 +66,8 @@ export const SANDBOX_CRASH_POINTS = [
   'private-discarded', // everything is saved, what it was is still on the disk
 ] as const;
 
-export type CrashPoint = (typeof CRASH_POINTS)[number] | (typeof MERGE_CRASH_POINTS)[number] | (typeof SANDBOX_CRASH_POINTS)[number];
+const ALL_POINTS = [...CRASH_POINTS, ...MERGE_CRASH_POINTS, ...PULL_REQUEST_CRASH_POINTS, ...SANDBOX_CRASH_POINTS] as const;
+export type CrashPoint = (typeof ALL_POINTS)[number];
 
 let armed: { readonly point: CrashPoint; left: number; readonly crash: () => void } | null = null;
 
@@ -73,9 +81,8 @@ export function crashPoint(point: CrashPoint): void {
 /** Arms `<point>` or `<point>:<n>` (the n-th time that it is reached). Returns what is wrong with the text, or null. */
 export function armCrashPoint(text: string, crash: () => void): string | null {
   const [, name = text, count = '1'] = /^([a-z-]+):([1-9]\d*)$/.exec(text) ?? [];
-  const points = [...CRASH_POINTS, ...MERGE_CRASH_POINTS, ...SANDBOX_CRASH_POINTS];
-  const point = points.find((known) => known === name);
-  if (point === undefined) return `${JSON.stringify(name)} is none of ${points.join(', ')}`;
+  const point = ALL_POINTS.find((known) => known === name);
+  if (point === undefined) return `${JSON.stringify(name)} is none of ${ALL_POINTS.join(', ')}`;
   armed = { point, left: Number(count), crash };
   return null;
 }

@@ -6,23 +6,10 @@ import { staysInside } from '../lib/glob.ts';
 import { ID, ID_RULE } from '../lib/slug.ts';
 import { nearest } from '../lib/nearest.ts';
 import { quoted } from './diagnostic.ts';
+import { expected, kind, type Issue } from './expected.ts';
 import { MAX_FAN_OUT } from './limits.ts';
+import { budget, price } from './money.ts';
 
-type Issue = { readonly input?: unknown };
-
-/** Said of what the document reader has complained about already. */
-export const UNREADABLE = 'could not be read';
-
-function kind(input: unknown): string {
-  if (Array.isArray(input)) return 'a list';
-  return typeof input === 'object' ? 'a map' : typeof input === 'boolean' ? '`true` or `false`' : `a ${typeof input}`;
-}
-
-/** Says what was expected; scalars that YAML took for a number or a boolean only miss their quotes. */
-const expected = (what: string) => ({ input }: Issue): string => {
-  if (input === undefined) return UNREADABLE;
-  return input === null ? `has no value; write ${what}, or remove the key` : `must be ${what}, not ${kind(input)}`;
-};
 const notText = ({ input }: Issue): string =>
   ['number', 'boolean'].includes(typeof input) ? `must be text, not ${kind(input)}; put it in quotes: "${String(input)}"` : expected('text')({ input });
 
@@ -61,10 +48,6 @@ function whole(least: number, most = 1_000_000) {
     typeof input === 'number' ? `must be a whole number from ${least}` : typeof input === 'string' && /^\d+$/.test(input) ? 'must be a number, without quotes' : expected('a whole number')({ input });
   return z.int({ error: wrong }).min(least, { error: `must be at least ${least}` }).max(most, { error: `must be at most ${most}` });
 }
-
-const notMoney = ({ input }: Issue): string =>
-  typeof input === 'string' && /^\$?\d+(\.\d+)?$/.test(input) ? `must be a number, without quotes or \`$\`: ${input.replace('$', '')}` : expected('a number of US dollars such as `20` or `0.5`')({ input });
-const money = z.number({ error: notMoney }).max(1_000_000, { error: 'must be at most 1000000' });
 
 const flag = z.boolean({ error: expected('`true` or `false`') });
 
@@ -271,6 +254,7 @@ const RESOLUTIONS = ['union', 'ours', 'theirs'] as const;
 const resolution = z.union([oneOf(RESOLUTIONS), z.strictObject({ regenerate: text }, { error: expected('`union`, `ours`, `theirs` or `{ regenerate: command }`') })], {
   error: expected('`union`, `ours`, `theirs` or `{ regenerate: command }`'),
 });
+const personText = text.regex(/^[^<>\n]+ <[^<>\s]+>$/, { error: 'must be `Name <email>`' });
 const merge = z.strictObject(
   {
     into: word.describe('Branch to merge into; default the branch that `base` names.').optional(),
@@ -280,18 +264,21 @@ const merge = z.strictObject(
     'on-conflict': oneOfSupported(['park', 'fail'], { retry: 'use `park`', resolve: 'use `park`' }).describe('`park` (default): keep the branch and the conflict, go on; `fail`: stop merging.').optional(),
     batch: z.union([z.literal('auto'), whole(1, 10_000)], { error: expected('`auto` or a number from 1') }).describe('Branches per verification; default auto.').optional(),
     conflicts: z.record(insideRepository, resolution, { error: expected('a map of globs to what to do') }).describe('Per path: union, ours, theirs or { regenerate: command }.').optional(),
+    via: oneOf(['pull-request']).describe('`pull-request`: the target is left alone; branches are pushed and pull requests opened with gh, or merge requests with glab.').optional(),
+    'one-per': oneOf(['run', 'task']).describe('With `via: pull-request`: one of the merged and verified result (default), or one for each task’s branch as it is.').optional(),
+    'co-author': z.union([flag, personText], { error: expected('`true`, `false` or `Name <email>`') }).describe('Names the agent as co-author of merge and squash commits; `true`, or who that is.').optional(),
   },
   { error: mapOf },
-);
-
-const usd = money.positive({ error: 'must be more than nothing' });
-const budgetShape = { usd: usd.describe('Of the whole run.').optional(), 'usd-per-task': usd.describe('Of each task, all its attempts together.').optional() };
-const budget = z
-  .strictObject(budgetShape, { error: expected('a map such as `{ usd: 20, usd-per-task: 1 }`') })
-  .refine((value) => value.usd !== undefined || value['usd-per-task'] !== undefined, { error: 'limits nothing; write for example `{ usd: 20 }`' });
-const perMillion = money.min(0, { error: 'must not be negative' });
-const priceShape = { input: perMillion, output: perMillion, 'cache-read': perMillion.optional(), 'cache-write': perMillion.optional() };
-const price = z.strictObject(priceShape, { error: expected('a map such as `{ input: 3, output: 15 }`') });
+).superRefine((value, context) => {
+  if (context.issues.length > 0) return;
+  const wrong = (key: string, message: string): void => context.addIssue({ code: 'custom', path: [key], message, input: value });
+  if (value['one-per'] !== undefined && value.via === undefined) wrong('one-per', 'is for `via: pull-request`; add that, or remove it');
+  const whens: readonly unknown[] = [undefined, 'never', 'end'];
+  if (value.via !== undefined && !whens.includes(value.when)) wrong('when', 'moves the target, which `via: pull-request` leaves alone; use `end` or `never`');
+  if (value['co-author'] !== undefined && value.strategy === 'rebase') wrong('co-author', 'has no commit to stand in: a rebase keeps the agents’ own; use `squash` or `merge`');
+  const whole = ['strategy', 'verify', 'on-conflict', 'batch', 'conflicts', 'co-author'] as const;
+  if (value['one-per'] === 'task') for (const key of whole) if (value[key] !== undefined) wrong(key, 'has no use with `one-per: task`, which pushes each task’s branch as it is; use `one-per: run`, or remove it');
+});
 
 /** Keys that a manifest and a configuration file share. */
 const commonShape = {

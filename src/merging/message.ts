@@ -1,5 +1,6 @@
 // What the commits of a merge say. Pure.
 import type { RunId, TaskId } from '../plan/plan.ts';
+import { cut, oneLine, plainText } from './message-text.ts';
 
 export interface MergeMessageParts {
   readonly strategy: 'merge' | 'squash' | 'rebase';
@@ -15,7 +16,8 @@ export interface MergeMessageParts {
 }
 
 const SUBJECT_LENGTH = 72;
-const SUMMARY_LENGTH = 500;
+/** Of what is quoted of a prompt, in letters. */
+export const SUMMARY_LENGTH = 500;
 
 /** A commit message: subject, a summary of the prompt when the work becomes one commit, trailers. Ends with a line feed. */
 export function mergeMessage(parts: MergeMessageParts): string {
@@ -28,18 +30,7 @@ export function mergeMessage(parts: MergeMessageParts): string {
   return `${cut(subject, SUBJECT_LENGTH)}\n\n${body}${trailers.join('\n')}\n`;
 }
 
-function oneLine(text: string): string {
-  return text.replaceAll(/\s+/g, ' ').trim();
-}
-
-function cut(text: string, most: number): string {
-  const letters = Array.from(text);
-  return letters.length <= most ? text : `${letters.slice(0, most - 1).join('').trimEnd()}…`;
-}
-
 /** A paragraph of a prompt must not be read as trailers, nor a line of it as a comment. */
 function guard(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- git refuses NUL, and terminals obey the others
-  const plain = text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f]/g, '');
-  return plain.split('\n').map((line) => (/^(?:#|[\w-]+: )/.test(line) ? ` ${line}` : line.trimEnd())).join('\n');
+  return plainText(text).split('\n').map((line) => (/^(?:#|[\w-]+: )/.test(line) ? ` ${line}` : line.trimEnd())).join('\n');
 }

@@ -38,6 +38,14 @@ export interface RunMergeOptions {
   readonly stop: AbortSignal;
   /** Resolves when the facts are on disk. */
   readonly record: (facts: readonly Fact[]) => Promise<void>;
+  /** Takes what waits beside the target, to record what becomes of it; returns notes. Absent: recorded as unmerged, with what to type. */
+  readonly onWaiting?: (waiting: readonly WaitingMerge[]) => Promise<readonly string[]>;
+}
+
+/** A task whose work is on the waiting branch, brought there by `commit`. */
+export interface WaitingMerge {
+  readonly task: TaskId;
+  readonly commit: Sha;
 }
 
 /** The branch on which results wait for a target that cannot be touched. */
@@ -77,13 +85,15 @@ export async function runMerge(options: RunMergeOptions): Promise<Fact> {
     if (candidates.length > 0) await mergeQueue({ world, watch, candidates, slots: options.slots, settings, stop, record });
     const now = (await onTarget()) ?? new Set<Sha>();
     const aside = branches.filter((branch) => !isDone.has(branch.id) && (watch.pending.has(branch.id) || isWaiting(branch)));
-    const because = asideText(world.lastLanding(), waitingBranch(plan.run));
-    await record(aside.map(({ id, landed, tip }): Fact => {
-      const commit = watch.pending.get(id) ?? landed ?? tip;
-      return now.has(commit) ? { type: 'task-merged', task: id, commit } : { type: 'task-unmerged', task: id, merge: 'unmerged', message: because };
-    }));
+    const placed = aside.map(({ id, landed, tip }) => ({ task: id, commit: watch.pending.get(id) ?? landed ?? tip }));
+    await record(placed.filter(({ commit }) => now.has(commit)).map(({ task, commit }): Fact => ({ type: 'task-merged', task, commit })));
+    const waits = placed.filter(({ commit }) => !now.has(commit));
+    if (options.onWaiting === undefined) {
+      const because = asideText(world.lastLanding(), waitingBranch(plan.run));
+      await record(waits.map(({ task }): Fact => ({ type: 'task-unmerged', task, merge: 'unmerged', message: because })));
+    } else if (waits.length > 0) notes.push(...(await options.onWaiting(waits)));
     crashPoint('merge-told');
-    return { type: 'merge-finished', notes: [...new Set([...watch.notes, ...notes])].slice(-20) };
+    return { type: 'merge-finished', notes: [...new Set([...watch.notes, ...options.commands.notes(), ...notes])].slice(-20) };
   } finally {
     await world.close();
   }

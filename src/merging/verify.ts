@@ -4,12 +4,16 @@ import path from 'node:path';
 import type { ProcessEnd, Processes, Sandbox } from '../effects/effects.ts';
 import type { Sha } from '../plan/plan.ts';
 import type { Verdict } from './queue.ts';
+import { Turns } from './turns.ts';
+import { formatDuration } from '../lib/time.ts';
 
 export interface MergeCommands {
   /** Runs the verify commands in a folder that has exactly the files of `commit`. Nothing of them is left running. */
   verify(folder: string, commit: Sha, signal: AbortSignal): Promise<Verdict>;
   /** Whether the command succeeded. */
   regenerate(folder: string, command: string): Promise<boolean>;
+  /** What concerns the commands and no commit. */
+  notes(): readonly string[];
   /** Why a commit was refused, in one line; null when it was not. */
   whyRefused(commit: Sha): string | null;
 }
@@ -30,8 +34,13 @@ export interface MergeCommandsOptions {
   readonly force: AbortSignal;
 }
 
+/** What servers say when another one has their port: of two verifications at once, or of this machine. */
+const PORT_TAKEN = /EADDRINUSE|address (?:is )?already in use|port \d+ is (?:already )?(?:in use|allocated)/i;
+
 export function createMergeCommands(options: MergeCommandsOptions): MergeCommands {
   const refused = new Map<Sha, string>();
+  const notes = new Set<string>();
+  const turns = new Turns();
   const sandboxIn = async (folder: string): Promise<{ readonly sandbox?: Sandbox }> => {
     const sandbox = await options.sandboxOf(folder);
     return sandbox === null ? {} : { sandbox };
@@ -45,19 +54,31 @@ export function createMergeCommands(options: MergeCommandsOptions): MergeCommand
       },
       AbortSignal.any([signal, options.stop]), options.force,
     );
+  const attempt = async (folder: string, commit: Sha, signal: AbortSignal): Promise<{ readonly verdict: Verdict; readonly isPortTaken: boolean }> => {
+    const log = `verify-${commit.slice(0, 12)}.log`;
+    for (const command of options.verify) {
+      const { exit, stdoutTail, stderrTail } = await run(folder, { command, log }, signal);
+      if (exit.kind === 'spawn-error') notes.add(`\`${command}\` could not be started: ${exit.message}`);
+      if (exit.kind === 'killed' || exit.kind === 'spawn-error') return { verdict: 'broken', isPortTaken: false };
+      if (exit.kind === 'code' && exit.code === 0) continue;
+      const how = exit.kind === 'code' ? `exit ${exit.code}` : exit.kind === 'timeout' ? `did not end in ${formatDuration(exit.afterMs)}` : `killed by ${exit.signal}`;
+      const isPortTaken = PORT_TAKEN.test(stderrTail) || PORT_TAKEN.test(stdoutTail);
+      refused.set(commit, `\`${command}\`: ${how}${isPortTaken ? ', and a port that it needs is in use' : ''}; log: ${path.join(options.logs, log)}`);
+      return { verdict: 'fail', isPortTaken };
+    }
+    return { verdict: 'pass', isPortTaken: false };
+  };
   return {
     async verify(folder, commit, signal) {
-      const log = `verify-${commit.slice(0, 12)}.log`;
-      for (const command of options.verify) {
-        const { exit } = await run(folder, { command, log }, signal);
-        if (exit.kind === 'killed' || exit.kind === 'spawn-error') return 'broken';
-        if (exit.kind === 'code' && exit.code === 0) continue;
-        const how = exit.kind === 'code' ? `exit ${exit.code}` : exit.kind === 'timeout' ? `timeout after ${Math.round(exit.afterMs / 1000)} s` : `killed by ${exit.signal}`;
-        refused.set(commit, `\`${command}\`: ${how}; log: ${path.join(options.logs, log)}`);
-        return 'fail';
-      }
-      return 'pass';
+      const wasAlone = turns.isAlone;
+      const { verdict, isPortTaken } = await turns.shared(async () => await attempt(folder, commit, signal));
+      if (!isPortTaken || wasAlone) return verdict;
+      // Another verification may have held it, which says nothing about the commit.
+      const again = await turns.alone(async () => await attempt(folder, commit, signal));
+      if (!again.isPortTaken) notes.add('verifications hold a port that others of them need: they were run one at a time');
+      return again.verdict;
     },
+    notes: () => [...notes],
     async regenerate(folder, command) {
       const { exit } = await run(folder, { command, log: 'regenerate.log' }, options.stop);
       return exit.kind === 'code' && exit.code === 0;

@@ -130,6 +130,10 @@ export interface MergeSettings {
   readonly batch: 'auto' | number;
   /** What is done about conflicts in paths that match a glob; the first that matches. */
   readonly conflicts: readonly { readonly paths: string; readonly resolve: 'union' | 'ours' | 'theirs' | { readonly regenerate: string } }[];
+  /** Results are asked to be merged by pull requests: one of the merged result, or one for each task's branch. Absent: orch moves the target. */
+  readonly pullRequest?: 'run' | 'task';
+  /** Agents are named as co-authors: `true`, or the `Name <email>` of all of them. Absent: they are not. */
+  readonly coAuthor?: true | string;
 }
 
 /** What a run may spend, in US dollars. null = no limit of this kind. */

@@ -145,11 +145,14 @@ function runLine(plan: Plan, event: RunEvent): string | null {
     case 'starts-stopped':
       return startsStoppedText(event);
     case 'merge-started':
-      return `merging ${plural(event.tasks.length, 'task')} into ${safeText(event.target)} (${event.settings.strategy}${event.settings.verify.length === 0 ? ', not verified' : ''})`;
+      if (event.settings.pullRequest === 'task') return `asking to merge ${plural(event.tasks.length, 'task')} into ${safeText(event.target)}, each by a pull request`;
+      return `merging ${plural(event.tasks.length, 'task')} ${event.settings.pullRequest === undefined ? 'into' : 'for a pull request into'} ${safeText(event.target)} (${event.settings.strategy}${event.settings.verify.length === 0 ? ', not verified' : ''})`;
     case 'task-merged':
       return `⇒ [${event.task}] merged as ${event.commit.slice(0, 12)}`;
     case 'task-unmerged':
       return `✖ [${event.task}] not merged (${event.merge}): ${safeText(event.message)}`;
+    case 'pull-request-seen':
+      return `⇗ [${listSome(event.tasks, MOST_NAMED)}] pull request ${event.isNew ? 'opened' : `is ${event.request.state}`}: ${safeText(event.request.url)}`;
     case 'merge-finished':
       return event.notes.length === 0 ? null : event.notes.map((note) => `note: ${safeText(note)}`).join('\n');
     case 'run-cancelling':

@@ -112,7 +112,7 @@ function messageText({ message }: TaskDocument): string {
 
 function deliveredRow(task: TaskDocument): string {
   const cells = [
-    cell(task.id), String(task.filesChanged), String(task.insertions), String(task.deletions), task.merge,
+    cell(task.id), String(task.filesChanged), String(task.insertions), String(task.deletions), task.pullRequest === null || task.merge === 'merged' ? task.merge : cell(task.pullRequest.url),
     task.costUsd === null ? '' : formatUsd(task.costUsd), task.durationMs === null ? '' : formatDuration(task.durationMs),
     task.commits === 0 ? '' : cell(task.branch),
   ];

@@ -58,7 +58,8 @@ function detail(task: TaskDocument): string {
   return task.attempts > 1 ? `attempt ${task.attempts}` : '';
 }
 
-function mergeWord({ merge, mergeMessage }: TaskDocument): string {
+function mergeWord({ merge, mergeMessage, pullRequest }: TaskDocument): string {
+  if (merge === 'unmerged' && mergeMessage === null && pullRequest !== null) return `  ${safeText(pullRequest.url)} (${pullRequest.state})`;
   return merge === 'merged' ? '  merged' : mergeMessage === null ? '' : `  ${merge}: ${safeText(mergeMessage)}`;
 }
 

@@ -3,7 +3,7 @@ import { EXIT, unreachable } from '../errors.ts';
 import { isoTime } from '../lib/time.ts';
 import type { Plan, PlannedTask, RunId, Sha, TaskId } from '../plan/plan.ts';
 import { grownPlan } from '../run/grown.ts';
-import type { FailureReason, Instant, MergeStatus, TaskOutcome, Tokens } from '../run/events.ts';
+import type { FailureReason, Instant, MergeStatus, PullRequest, TaskOutcome, Tokens } from '../run/events.ts';
 import type { RunState, TaskState } from '../run/state.ts';
 
 /** `interrupted`: not all of it was done, nobody is at it, and `orch resume` goes on. */
@@ -37,6 +37,8 @@ export interface TaskDocument {
   /** Why what was to be merged is not; null when it is, or nobody asked. */
   readonly mergeMessage: string | null;
   readonly mergeCommit: Sha | null;
+  /** The one that asks to merge it, as it was when it was last looked at; null when there is none. */
+  readonly pullRequest: PullRequest | null;
   /** null for a shell command. */
   readonly agent: string | null;
   readonly model: string | null;
@@ -175,6 +177,7 @@ function taskDocument(planned: PlannedTask, task: TaskState, seen: { readonly no
     merge: task.merge?.status ?? 'unmerged',
     mergeMessage: task.merge?.message ?? null,
     mergeCommit: task.merge?.status === 'merged' ? task.merge.commit : null,
+    pullRequest: task.pullRequest?.request ?? null,
     agent: work.kind === 'agent' ? work.agent : null,
     model: report?.model ?? (work.kind === 'agent' ? work.model : null),
     sessionId: report?.sessionId ?? null,

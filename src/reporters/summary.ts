@@ -8,6 +8,7 @@ import { formatDuration, isoTime } from '../lib/time.ts';
 import type { Plan, PlannedTask } from '../plan/plan.ts';
 import { isCandidate } from '../run/candidates.ts';
 import { grownPlan } from '../run/grown.ts';
+import { isRequested } from '../run/merges.ts';
 import type { Instant, TaskOutcome } from '../run/events.ts';
 import type { Counts, RunState, TaskState } from '../run/state.ts';
 import { costLines, overshootText, spentText } from './costs.ts';
@@ -41,7 +42,7 @@ export function summaryLines(frozen: Plan, state: RunState, options: SummaryOpti
     return task === undefined || isCandidate(plan, index) ? [] : [{ planned, task, outcome: task.now.at === 'settled' ? task.now.outcome : null }];
   });
   const delivered = entries.filter(({ outcome, task }) => outcome === 'completed' && task.delivery !== null && task.delivery.commits > 0);
-  const unmerged = delivered.filter(({ task }) => task.merge !== null && task.merge.status !== 'merged');
+  const unmerged = delivered.filter(({ task }) => task.merge !== null && task.merge.status !== 'merged' && !isRequested(task));
   const missing = entries.filter(({ outcome }) => outcome !== 'completed').sort((a, b) => rank(a) - rank(b));
   const isUntouched = ({ outcome, task }: Entry): boolean => task.startedAt === null && (outcome === null || outcome === 'cancelled');
   const untouched = missing.filter(isUntouched);
@@ -82,7 +83,8 @@ function deliveredLine({ planned, task }: Entry, palette: Palette): string {
   const delivery = task.delivery;
   const work = delivery === null ? '' : `${plural(delivery.commits, 'commit')}  ${deliveryText(delivery)}`;
   const verified = planned.verify.length === 0 ? '' : task.verified ? '  verified' : '  not verified';
-  const merged = task.merge?.status === 'merged' ? '  merged' : '';
+  const request = task.pullRequest?.request ?? null;
+  const merged = task.merge?.status === 'merged' ? '  merged' : request === null ? '' : `  ${safeText(request.url)}${request.state === 'open' ? '' : ` (${request.state})`}`;
   return `  ${fitLine([outcomeSign('completed', palette)], 1)} ${planned.id}  ${safeText(planned.branch)}  ${work}${verified}${merged}`;
 }
 
@@ -142,7 +144,7 @@ function nextLines(plan: Plan, state: RunState, ends: Ends): string[] {
 
 function mergeHint(plan: Plan, state: RunState, { delivered, palette }: Ends): string {
   const isAsked = delivered.some(({ task }) => task.merge !== null) || plan.merge?.when === 'end';
-  return isAsked || plan.target === null || !isOver(state) ? '' : `, ${palette.cyan(`orch merge ${plan.run}`)} brings it into ${safeText(plan.target)}`;
+  return isAsked || plan.target === null || !isOver(state) ? '' : `, ${palette.cyan(`orch merge ${plan.run}`)} ${plan.merge?.pullRequest === undefined ? 'brings it into' : 'opens a pull request for'} ${safeText(plan.target)}`;
 }
 
 function isAllMerged(delivered: readonly Entry[]): boolean {
@@ -182,11 +184,15 @@ function totalLine(plan: Plan, state: RunState, { palette, now, since, entries }
   ];
   const merges = state.tasks.filter(({ merge }) => merge !== null);
   const merged = merges.filter(({ merge }) => merge?.status === 'merged').length;
-  const mergeParts = [...(merged > 0 ? [palette.green(`${merged} merged`)] : []), ...(merges.length > merged ? [palette.red(`${merges.length - merged} not merged`)] : [])];
+  const requested = merges.filter((task) => task.merge?.status !== 'merged' && isRequested(task)).length;
+  const mergeParts = [
+    ...(merged > 0 ? [palette.green(`${merged} merged`)] : []), ...(requested > 0 ? [palette.green(`${requested} in pull requests`)] : []),
+    ...(merges.length > merged + requested ? [palette.red(`${merges.length - merged - requested} not merged`)] : []),
+  ];
   const parts = words.filter(([count]) => count > 0).map(([count, word, style]) => style(`${count} ${word}`));
   const spent = spentText(plan, state);
   const cost = spent === '' ? '' : `, ${spent}`;
   const took = formatDuration(Math.max(0, (state.finishedAt ?? now) - since));
-  const sign = counts.completed === entries.length && merges.length === merged ? palette.green('✓') : palette.red('✖');
+  const sign = counts.completed === entries.length && merges.length === merged + requested ? palette.green('✓') : palette.red('✖');
   return `${sign} ${palette.bold(plan.run)}: ${[plural(entries.length, 'task'), ...parts, ...mergeParts].join(', ')} in ${took}${cost}`;
 }

@@ -18,6 +18,7 @@ export function taskText(document: StatusDocument, task: TaskDocument): string[]
     ['branch', task.branch],
     ['commits', task.head === null ? null : `${task.commits}, ${plural(task.filesChanged, 'file')} +${task.insertions} −${task.deletions}`],
     ['merge', task.merge === 'merged' ? `merged ${task.mergeCommit ?? ''}` : task.mergeMessage === null ? null : `${task.merge} · ${task.mergeMessage}`],
+    ['request', task.pullRequest === null ? null : `${task.pullRequest.url} (${task.pullRequest.state})`],
     ['worktree', task.worktree],
     ['log', task.log],
   ];

@@ -36,6 +36,13 @@ export type TaskOutcome = 'completed' | 'failed' | 'timed-out' | 'cancelled' | '
 /** How the merging of a completed task's work ended (spec §5). */
 export type MergeStatus = 'merged' | 'conflict' | 'rejected' | 'unmerged';
 
+/** A pull request (on GitLab, a merge request), as its host has it. */
+export interface PullRequest {
+  readonly number: number;
+  readonly url: string;
+  readonly state: 'open' | 'merged' | 'closed';
+}
+
 /** Why a task did not complete: the one documented list (README, `orch schema`). */
 export type FailureReason =
   | 'agent-error' // the agent said so, or exited non-zero
@@ -224,6 +231,10 @@ export type Fact =
   /** `commit`, which brought its work in, is on the target. */
   | { readonly type: 'task-merged'; readonly task: TaskId; readonly commit: Sha }
   | { readonly type: 'task-unmerged'; readonly task: TaskId; readonly merge: Exclude<MergeStatus, 'merged'>; readonly message: string }
+  /** This branch of the remote is about to be put at `head`, for these tasks' work. Whether it was, the remote knows. */
+  | { readonly type: 'pull-request-pushing'; readonly branch: string; readonly head: Sha; readonly tasks: readonly TaskId[] }
+  /** The branch is on the remote, and has this pull request. `isNew`: it was opened for this. */
+  | { readonly type: 'pull-request-seen'; readonly branch: string; readonly request: PullRequest; readonly isNew: boolean; readonly tasks: readonly TaskId[] }
   /** `notes`: things worth a line that concern no single task. */
   | { readonly type: 'merge-finished'; readonly notes: readonly string[] }
   | { readonly type: 'run-cancelling'; readonly reason: CancelReason; readonly message: string | null }

@@ -14,11 +14,18 @@ export function unmergedTasks(plan: Plan, state: RunState): readonly TaskId[] {
   return plan.tasks.flatMap(({ id }, index) => (isMergeable(state.tasks[index]) && !isCandidate(plan, index) && state.tasks[index]?.merge?.status !== 'merged' ? [id] : []));
 }
 
+/** Whether its work is on the remote with a pull request that nobody has turned down. */
+export function isRequested(task: TaskState | undefined): boolean {
+  const request = task?.pullRequest?.request ?? null;
+  return request !== null && request.state !== 'closed' && task?.merge?.message === null;
+}
+
 /** Of these, the ones that somebody has asked to merge: the plan, or `orch merge`. */
 export function outstandingMerges(plan: Plan, state: RunState): readonly TaskId[] {
   const isAsked = plan.merge?.when === 'end';
   const asked = new Set(isAsked ? [] : plan.tasks.flatMap(({ id }, index) => (state.tasks[index]?.merge === null ? [] : [id])));
-  return unmergedTasks(plan, state).filter((id) => isAsked || asked.has(id));
+  const requested = new Set(plan.tasks.flatMap(({ id }, index) => (isRequested(state.tasks[index]) ? [id] : [])));
+  return unmergedTasks(plan, state).filter((id) => (isAsked || asked.has(id)) && !requested.has(id));
 }
 
 /** The tasks whose work a task's own contains, each directly or through tasks that delivered nothing. */

@@ -70,7 +70,7 @@ export function reduce(frozen: Plan, state: RunState, event: RunEvent): RunState
     case 'merge-started': {
       const { target, settings, tasks } = event;
       const asked = withMerges(plan, next, tasks.map((task) => ({ task, merge: (before) => ({ status: 'unmerged', commit: before?.commit ?? null, message: null }) })));
-      return { ...asked, finishedAt: null, exitCode: null, merging: { target, settings, tasks }, mergeDone: false, mergeNotes: [] };
+      return { ...asked, cancelling: null, finishedAt: null, exitCode: null, merging: { target, settings, tasks }, mergeDone: false, mergeNotes: [] };
     }
     case 'merge-landing':
       return withMerges(plan, next, event.tasks.map(({ task, commit }) => ({ task, merge: (before) => ({ status: before?.status ?? 'unmerged', commit, message: before?.message ?? null }) })));
@@ -78,6 +78,9 @@ export function reduce(frozen: Plan, state: RunState, event: RunEvent): RunState
       return withMerges(plan, next, [{ task: event.task, merge: () => ({ status: 'merged', commit: event.commit, message: null }) }]);
     case 'task-unmerged':
       return withMerges(plan, next, [{ task: event.task, merge: (before) => ({ status: event.merge, commit: before?.commit ?? null, message: event.message }) }]);
+    case 'pull-request-pushing':
+    case 'pull-request-seen':
+      return withPullRequest(plan, next, event);
     case 'merge-finished':
       return { ...next, merging: null, mergeDone: true, mergeNotes: event.notes };
     case 'run-cancelling':
@@ -101,6 +104,23 @@ function withMerges(plan: Plan, state: RunState, changes: readonly MergeChange[]
     const index = indexOfTask(plan, change.task);
     const before = tasks[index];
     if (before !== undefined) tasks[index] = { ...before, merge: change.merge(before.merge) };
+  }
+  return { ...state, tasks };
+}
+
+/** What was pushed before is remembered: only that may be replaced on the remote. */
+function withPullRequest(plan: Plan, state: RunState, event: Extract<RunEvent, { type: 'pull-request-pushing' | 'pull-request-seen' }>): RunState {
+  const tasks = [...state.tasks];
+  for (const index of event.tasks.map((task) => indexOfTask(plan, task))) {
+    const before = tasks[index];
+    if (before === undefined) continue;
+    const known = before.pullRequest?.branch === event.branch ? before.pullRequest : { branch: event.branch, heads: [], request: null };
+    const isSeen = event.type === 'pull-request-seen';
+    tasks[index] = {
+      ...before,
+      pullRequest: isSeen ? { ...known, request: event.request } : { ...known, heads: [...known.heads.filter((head) => head !== event.head), event.head] },
+      ...(isSeen && before.merge !== null ? { merge: { ...before.merge, message: null } } : {}),
+    };
   }
   return { ...state, tasks };
 }

@@ -7,7 +7,7 @@
 //        └───────────────────┴───────────────────┴─ ending → settled ──────────────────────────────┘
 // `ending`: how it ends is known, and `decide` has yet to record it.
 import type { MergeSettings, Plan, PlannedTask, Sha, TaskId } from '../plan/plan.ts';
-import type { AgentReport, CancelReason, Delivery, Exit, FailureReason, Instant, MergeStatus, Phase, TaskOutcome } from './events.ts';
+import type { AgentReport, CancelReason, Delivery, Exit, FailureReason, Instant, MergeStatus, Phase, PullRequest, TaskOutcome } from './events.ts';
 
 export type TaskAt =
   | { readonly at: 'waiting'; readonly next: Phase; readonly attempt: number; /** back-off */ readonly notBefore: Instant }
@@ -55,6 +55,8 @@ export interface TaskState {
   readonly lastFailure: { readonly reason: FailureReason; readonly message: string } | null;
   /** null = nobody asked to merge it. `commit`: what was, or was about to be, put on the target for it. */
   readonly merge: { readonly status: MergeStatus; readonly commit: Sha | null; readonly message: string | null } | null;
+  /** The branch of the remote that has its work. `heads`: where orch has put it, or was about to. `request`: null until one was seen. */
+  readonly pullRequest: { readonly branch: string; readonly heads: readonly Sha[]; readonly request: PullRequest | null } | null;
 }
 
 /** A merge that is under way, or was when orch died. */
@@ -176,7 +178,7 @@ export interface RunState {
 export const FRESH: TaskState = {
   now: { at: 'waiting', next: 'prepare', attempt: 1, notBefore: 0 },
   attempts: 0, counted: 0, infra: 0, step: 0, startedAt: null, settledAt: null, start: null, worktree: null, delivery: null,
-  report: null, outputs: {}, exit: null, log: null, workDone: false, cancelling: false, verified: false, score: null, feedback: null, resumeSession: false, notes: [], lastFailure: null, merge: null,
+  report: null, outputs: {}, exit: null, log: null, workDone: false, cancelling: false, verified: false, score: null, feedback: null, resumeSession: false, notes: [], lastFailure: null, merge: null, pullRequest: null,
 };
 
 /** The state before the first fact. */

@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CRASH_POINTS, MERGE_CRASH_POINTS, SANDBOX_CRASH_POINTS, type CrashPoint } from '../../src/lib/crash-point.ts';
+import { CRASH_POINTS, MERGE_CRASH_POINTS, PULL_REQUEST_CRASH_POINTS, SANDBOX_CRASH_POINTS, type CrashPoint } from '../../src/lib/crash-point.ts';
 import { branchesOf, expectReachable, expectTidy, workIn } from '../support/invariants.ts';
 import { orch } from '../support/orch.ts';
 import { makeProject, type Project } from '../support/project.ts';
@@ -115,7 +115,7 @@ test('each step of the list stands at one place in the source, and no other is n
   const src = path.join(import.meta.dirname, '..', '..', 'src');
   const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts') && !name.endsWith('crash-point.ts'));
   const named = files.flatMap((name) => [...readFileSync(path.join(src, name), 'utf8').matchAll(/\bcrashPoint\('([a-z-]+)'\)/g)].map(([, point]) => point ?? ''));
-  expect(named.sort()).toEqual([...CRASH_POINTS, ...MERGE_CRASH_POINTS, ...SANDBOX_CRASH_POINTS].sort());
+  expect(named.sort()).toEqual([...CRASH_POINTS, ...MERGE_CRASH_POINTS, ...PULL_REQUEST_CRASH_POINTS, ...SANDBOX_CRASH_POINTS].sort());
 });
 
 test('a step that does not exist is refused (exit 2)', async () => {

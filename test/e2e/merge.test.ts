@@ -1,5 +1,5 @@
 // Merging through the binary: what lands, what does not and why, whose files are left alone, and kill -9 on the way.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { MERGE_CRASH_POINTS } from '../../src/lib/crash-point.ts';
@@ -86,6 +86,16 @@ describe('what lands', () => {
       expect(rest).toEqual(others);
       expect(refs?.replace(/refs\/heads\/release .*/, '')).toBe(before?.replace(/refs\/heads\/release .*/, ''));
     }
+  });
+
+  test('a squash says who asked for what: the author is the user, the agent is named when that is wanted', async () => {
+    const project = projectOf();
+    const file = project.manifest('merge: { strategy: squash, co-author: true }\ntasks:\n  a: { name: "Write a file", prompt: "edit a.txt a" }\n  b: { run: "echo b > b.txt" }\n');
+    expect((await project.run(['run', file, '--run-id', 'r'])).code).toBe(0);
+    expect((await project.run(['merge'])).code).toBe(0);
+    const message = (task: string): string => project.git('log', '-1', '--format=%an <%ae>%n%B', '--grep', `Orch-Task: ${task}`, 'main');
+    expect(message('a')).toBe('Ada Tester <ada@example.invalid>\nWrite a file\n\nedit a.txt a\n\nOrch-Run: r\nOrch-Task: a\nOrch-Attempt: 1\nCo-authored-by: mine <mine@localhost>\n');
+    expect(message('b')).toBe('Ada Tester <ada@example.invalid>\nb\n\nOrch-Run: r\nOrch-Task: b\nOrch-Attempt: 1\n');
   });
 
   test('orch merge: a dry run changes nothing, one task brings what it contains, then there is nothing left', async () => {
@@ -181,15 +191,36 @@ describe('the target', () => {
     expect(await merges(project)).toEqual({ a: 'merged', b: 'merged' });
   });
 
-  test('checked out in another worktree, it moves there', async () => {
+  test('checked out in another worktree, it moves there, but not over a file that is in the way', async () => {
     const project = projectOf();
     const other = path.join(project.home, 'other');
     project.git('worktree', 'add', '-q', '-b', 'release', other);
-    const ended = await project.run(['run', project.manifest(TWO), '--merge', '--into', 'release']);
+    writeFileSync(path.join(other, 'b.txt'), 'mine\n');
+    const refused = await project.run(['run', project.manifest(TWO), '--merge', '--into', 'release']);
+    expect(refused.code, refused.stderr).toBe(5);
+    expect(refused.stderr).toContain(`${other} has changes or files of yours in b.txt`);
+    expect([readFileSync(path.join(other, 'b.txt'), 'utf8'), runGit(other, ['status', '--porcelain'])]).toEqual(['mine\n', '?? b.txt']);
+    rmSync(path.join(other, 'b.txt'));
+    const ended = await project.run(['merge', '--into', 'release']);
     expect(ended.code, ended.stderr).toBe(0);
     expect(readFileSync(path.join(other, 'b.txt'), 'utf8')).toBe('b\n');
     expect(runGit(other, ['status', '--porcelain'])).toBe('');
     expect(existsSync(path.join(project.path, 'b.txt'))).toBe(false);
+  });
+
+  test('that cannot be moved is left, the result waits beside it and says why', async () => {
+    const project = projectOf();
+    project.git('branch', 'release');
+    await delivered(project);
+    const lock = path.join(project.path, '.git/refs/heads/release.lock');
+    writeFileSync(lock, '');
+    const ended = await project.run(['merge', '--into', 'release']);
+    expect(ended.code, ended.stderr).toBe(5);
+    expect(ended.stderr).toMatch(/merged on orch\/r\/merged, not on the target, because .*release\.lock/);
+    expect([project.git('rev-parse', 'release'), show(project, 'orch/r/merged:b.txt')]).toEqual([project.git('rev-parse', 'main'), 'b']);
+    rmSync(lock);
+    expect((await project.run(['merge', '--into', 'release'])).code).toBe(0);
+    expect(show(project, 'release:b.txt')).toBe('b');
   });
 
   test('that is missing is found before anything is made, also when it goes missing later', async () => {
@@ -254,6 +285,19 @@ describe('stopped on the way', () => {
     const ended = await project.run(['merge', 'r']);
     expect(ended.code).toBe(3);
     expect(ended.stderr).toContain('orch resume r');
+  });
+
+  test('kill -9 before a landing, then a commit of the user’s on the target: both are there, nobody is blamed', async () => {
+    const project = projectOf();
+    const crashed = await project.run(['run', project.manifest(MANY(`when: end, ${VERIFY}`)), '--run-id', 'r'], { env: { ORCH_CRASH_AT: 'merge-landing' } });
+    expect(crashed.signal).toBe('SIGKILL');
+    const theirs = project.commit('Theirs', { 'theirs.txt': 'theirs\n' });
+    const ended = await project.run(['resume', 'r']);
+    expect(ended.code, ended.stderr).toBe(5);
+    expect(await merges(project)).toEqual(WANTED);
+    project.git('merge-base', '--is-ancestor', theirs, 'main');
+    expect(readFileSync(path.join(project.path, 'theirs.txt'), 'utf8')).toBe('theirs\n');
+    expectTidy(project, 'r');
   });
 
   const WANTED = { a: 'merged', b: 'merged', x: 'merged', y: 'conflict', bad: 'rejected', child: 'unmerged' };

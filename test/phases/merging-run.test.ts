@@ -93,15 +93,24 @@ function landed(rig: MergeRig, branches: readonly MergeBranch[]): MergeBranch[] 
   return parents.flatMap((tip) => branches.filter((branch) => branch.tip === tip).slice(0, 1));
 }
 
+/** Enough for git to know it again under another name. */
+const LONG = Array.from({ length: 12 }, (_, i) => `line ${i}\n`).join('');
+const FILES: Files = { 'a.txt': LONG, 'b.txt': 'b\n', 'dir/c.txt': 'c\n', 'tool.sh': 'tool\n' };
 const change = fc.dictionary(
   fc.constantFrom('a.txt', 'b.txt', 'dir/c.txt', 'dir', 'new.txt', 'link', 'tool.sh', 'data.bin', 'pair-1-a', 'pair-1-b', 'pair-2-a', 'pair-2-b', 'bad.txt', 'A.TXT'),
   fc.oneof({ weight: 4, arbitrary: fc.constantFrom<Files[string]>('1\n', '2\n', Buffer.from([0, 255]), { link: 'a.txt' }, { executable: 'x\n' }) }, { weight: 1, arbitrary: fc.constant(null) }),
   { minKeys: 1, maxKeys: 2 },
 ).map((files) => (files['dir'] === undefined ? files : { dir: files['dir'] }));
+/** Renames (also out of a folder, and two of one file), changes of mode alone, and of kind. */
+const moves = fc.constantFrom<Files>(
+  { 'a.txt': null, 'renamed.txt': LONG }, { 'a.txt': null, 'other/renamed.txt': LONG }, { 'dir/c.txt': null, 'moved/c.txt': 'c\n' }, { 'a.txt': `${LONG}more\n` },
+  { 'tool.sh': { executable: 'tool\n' } }, { 'tool.sh': { link: 'a.txt' } }, { 'data.bin': Buffer.from([0, 1, 2, 254]) }, { 'data.bin': null }, { 'docs/link.md': { link: '../a.txt' } }, { 'docs/link.md': '# No link\n' },
+);
+const anyChange = fc.oneof({ weight: 3, arbitrary: change }, { weight: 2, arbitrary: moves });
 
 test('any branches, crashes included: the target is green and has what was merged, and nothing else', async () => {
-  const rig = rigOf({ 'a.txt': 'a\n', 'b.txt': 'b\n', 'dir/c.txt': 'c\n', 'tool.sh': 'tool\n' });
-  const shape = fc.record({ files: change, need: fc.option(fc.nat(6), { freq: 5 }) });
+  const rig = rigOf(FILES);
+  const shape = fc.record({ files: anyChange, need: fc.option(fc.nat(6), { freq: 5 }) });
   await fc.assert(fc.asyncProperty(
     fc.array(shape, { minLength: 1, maxLength: 7 }), fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 2 }), fc.constantFrom('auto' as const, 1, 2),
     async (shapes, crashes, batch) => {
@@ -132,8 +141,8 @@ test('any branches, crashes included: the target is green and has what was merge
 }, 180_000);
 
 test('any branches, squashed or rebased: green, audited, and each merged one is there', async () => {
-  const rig = rigOf({ 'a.txt': 'a\n', 'b.txt': 'b\n', 'dir/c.txt': 'c\n', 'tool.sh': 'tool\n' });
-  await fc.assert(fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 6 }), fc.constantFrom('squash' as const, 'rebase' as const), async (changes, strategy) => {
+  const rig = rigOf(FILES);
+  await fc.assert(fc.asyncProperty(fc.array(anyChange, { minLength: 1, maxLength: 6 }), fc.constantFrom('squash' as const, 'rebase' as const), async (changes, strategy) => {
     rig.git('update-ref', 'refs/heads/target', rig.base);
     const branches = changes.map((files, i) => rig.branch(`b${i}`, [files, { [`own-${i}`]: 'own\n' }]));
     const { outcomes, facts } = await mergeAll(rig, branches, { strategy });

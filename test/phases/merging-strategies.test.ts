@@ -144,6 +144,24 @@ test('sha256, and objects that a garbage collection takes away in the middle', a
   await assembler.close();
 });
 
+test('a change and a rename of the same file land in either order, the change where the file is now; a lost one is noticed', async () => {
+  const rig = rigOf({ 'a.txt': lines(), 'keep.txt': 'keep\n' });
+  const change = rig.branch('change', [{ 'a.txt': lines([10, 'ten']) }]);
+  const move = rig.branch('move', [{ 'a.txt': null, 'sub/b.txt': lines([1, 'one']) }]);
+  for (const branches of [[change, move], [move, change]]) {
+    const assembler = await rig.assembler();
+    const made = await assembler.assemble('line', rig.base, branches);
+    expect(show(rig, lastOf(made), 'sub/b.txt')).toBe(lines([1, 'one'], [10, 'ten']).trimEnd());
+    expect(await audit(rig, rig.base, branches, made)).toEqual([]);
+    await assembler.close();
+  }
+  // Nothing was renamed where both deleted it: then the new file has to be there.
+  const gone = rig.branch('gone', [{ 'a.txt': null }]);
+  const tree = rig.git('rev-parse', `${gone.tip}^{tree}`);
+  const forged = rig.git('commit-tree', tree, '-p', gone.tip, '-p', move.tip, '-m', 'forged');
+  expect(await audit(rig, gone.tip, [move], { steps: [{ id: 'move', commit: forged, resolved: [] }] })).toEqual(['move: sub/b.txt is not as the branch has it']);
+});
+
 test('the audit notices a step that undoes another, one that lacks something, and one from elsewhere', async () => {
   const rig = rigOf({ 'a.txt': lines(), 'b.txt': lines() });
   const a = rig.branch('a', [{ 'a.txt': lines([1, 'a']) }]);

@@ -14,7 +14,7 @@ export function taskDocument(id: string, over: Partial<TaskDocument> = {}): Task
   return {
     id, name: id, state: 'settled', outcome: 'completed', reason: null, message: null, attempts: 1, branch: `orch/test/${id}`,
     base: 'b'.repeat(40), head: 'c'.repeat(40), ref: `refs/heads/orch/test/${id}`, worktree: null, commits: 1, filesChanged: 2,
-    insertions: 10, deletions: 3, verified: true, merge: 'unmerged', mergeMessage: null, mergeCommit: null, agent: 'claude', model: 'haiku',
+    insertions: 10, deletions: 3, verified: true, merge: 'unmerged', mergeMessage: null, mergeCommit: null, pullRequest: null, agent: 'claude', model: 'haiku',
     sessionId: '0b0e6c1e-0000-4000-8000-000000000000', costUsd: 0.12, tokens: { input: 1200, output: 3400, cacheRead: 56000, cacheWrite: 0 },
     startedAt: '2030-01-01T10:00:00.000Z', durationMs: 61_200, log: `/runs/test/tasks/${id}/attempt-1/output.log`, needs: [], candidateOf: null, outputs: {}, ...over,
   };

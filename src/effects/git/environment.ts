@@ -38,16 +38,17 @@ export function gitProgram(): string {
   const { ORCH_GIT, PATH = '' } = process.env;
   if (ORCH_GIT !== undefined) return ORCH_GIT;
   // Each process would look through PATH again, while this one waits for it.
-  if (found.PATH !== PATH) found = { PATH, program: programOn(PATH) };
+  if (found.PATH !== PATH) found = { PATH, program: findProgram('git') ?? 'git' };
   return found.program;
 }
 
-let found = { PATH: '', program: 'git' };
-
-function programOn(folders: string): string {
-  const files = folders.split(path.delimiter).filter((folder) => path.isAbsolute(folder)).map((folder) => path.join(folder, 'git'));
-  return files.find(isProgram) ?? 'git';
+/** The absolute path of a program on PATH; null = there is none. */
+export function findProgram(name: string): string | null {
+  const folders = (process.env.PATH ?? '').split(path.delimiter).filter((folder) => path.isAbsolute(folder));
+  return folders.map((folder) => path.join(folder, name)).find(isProgram) ?? null;
 }
+
+let found = { PATH: '', program: 'git' };
 
 function isProgram(file: string): boolean {
   try {

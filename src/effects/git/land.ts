@@ -26,7 +26,7 @@ export interface Lander {
 }
 
 /** Lands on `refs/heads/<target>`; what cannot, waits on `refs/heads/orch/<run>/merged`. */
-export function createLander(repo: Repository, options: { run: RunId; target: string }): Lander {
+export function createLander(repo: Repository, options: { run: RunId; target: string; /** nothing lands: all of it waits */ keepsTarget?: boolean }): Lander {
   const target = `refs/heads/${options.target}`;
   const waiting = `orch/${options.run}/merged`;
   const refs = createRefs(repo, { message: `orch: merge of ${options.run}` });
@@ -72,6 +72,7 @@ export function createLander(repo: Repository, options: { run: RunId; target: st
       const { at, aside, tip } = await look();
       if (at === null || tip === null) return { kind: 'failed', message: `branch ${options.target} does not exist` };
       if (tip !== from) return { kind: 'moved', to: tip };
+      if (options.keepsTarget === true) return putAside(aside, to, 'it is to be merged by pull request');
       const symbolic = await gitRaw(['symbolic-ref', '-q', target], call);
       if (symbolic.code === 0) return putAside(aside, to, `${options.target} is another name for ${symbolic.stdout.toString().trim()}`);
       // With results that wait and a target that has gone its own way, there is nothing to fast-forward.

@@ -105,12 +105,15 @@ function checkStep({ branch, resolved }: AuditStep, { made, wanted, others }: St
   const isTaken = ({ path, status }: Change): boolean =>
     others.some(({ deleted, lost }) => deleted.has(path) || (status === 'A' && foldersOf(path).some((folder) => lost.has(folder))));
   const canFollow = wanted.some(isTaken) || (wanted.some(({ status }) => status === 'A') && wanted.some(({ status }) => status === 'D'));
+  // What the branch deletes and others only changed merges cleanly in one way: it was renamed, and their change went along.
+  const isRenamed = wanted.some(({ path, status }) => status === 'D' && others.some(({ paths }) => paths.has(path)) && !others.some(({ deleted }) => deleted.has(path)));
   const problems: string[] = [];
   for (const { path } of made) {
     if (!mine.has(path) && !excused.has(path) && !canFollow) problems.push(`${branch.id}: ${readable(path)} changed, which the branch does not change`);
   }
   for (const change of wanted) {
     if (excused.has(change.path) || isTaken(change) || others.some(({ paths }) => paths.has(change.path))) continue;
+    if (isRenamed && change.status === 'A') continue;
     const is = done.get(change.path);
     if (is === undefined || is.sha !== change.sha || is.mode !== change.mode) problems.push(`${branch.id}: ${readable(change.path)} is not as the branch has it`);
   }

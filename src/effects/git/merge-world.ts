@@ -18,6 +18,8 @@ export interface MergeWorldOptions {
   readonly run: RunId;
   /** Branch to land on, without `refs/heads/`. */
   readonly target: string;
+  /** The target is left alone: results are put on the branch where they wait. */
+  readonly keepsTarget?: boolean;
   readonly strategy: MergeStrategy;
   readonly policies: readonly ConflictPolicy[];
   /** Folder for verification worktrees; it may exist. */
@@ -55,7 +57,7 @@ export interface GitMergeWorld {
 export async function openMergeWorld(options: MergeWorldOptions): Promise<GitMergeWorld> {
   const { repo, run } = options;
   const pool = openWorktreePool(repo, path.join(options.root, 'merge'));
-  const lander = createLander(repo, { run, target: options.target });
+  const lander = createLander(repo, { run, target: options.target, keepsTarget: options.keepsTarget === true });
   const regenerate: Regenerate = async (commit, command, paths) =>
     pool.use(commit, async (worktree) => ((await options.regenerate?.(worktree.path, command)) === true ? worktree.read(paths) : null));
   const { strategy, policies, now } = options;
@@ -102,7 +104,7 @@ export async function openMergeWorld(options: MergeWorldOptions): Promise<GitMer
       await audit(from, to);
       last = await lander.land(from, to);
       if (last.kind === 'failed') throw new Error(last.message);
-      if (last.kind === 'aside') options.onNote(`merged on ${last.branch}, because ${last.because}. To bring it in: ${last.command}`);
+      if (last.kind === 'aside' && options.keepsTarget !== true) options.onNote(`merged on ${last.branch}, because ${last.because}. To bring it in: ${last.command}`);
       return last.kind === 'moved' ? { kind: 'target-moved', to: last.to } : { kind: 'landed' };
     },
     tip: () => lander.tip(),

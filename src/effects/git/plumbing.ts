@@ -10,7 +10,10 @@ export interface GitCall {
   readonly env?: Readonly<Record<string, string>>;
   /** Written to standard input, which is closed otherwise. */
   readonly input?: string | Buffer;
+  /** Ends it, and whatever it has started: asked first, then killed. */
   readonly signal?: AbortSignal;
+  /** After so many milliseconds it is ended in the same way. */
+  readonly timeoutMs?: number;
   /** More output than this ends the call as a failure; default 256 MiB. */
   readonly maxBytes?: number;
 }
@@ -39,18 +42,23 @@ export class GitFailure extends Error {
 }
 
 const STDERR_KEPT = 16 * 1024;
+const KILL_AFTER_MS = 2000;
 
 /** Runs git once. It is in a session of its own, so that Ctrl-C in a terminal does not break it in the middle of a write. */
 export function gitRaw(args: readonly string[], call: GitCall): Promise<GitOutput> {
+  return runProgram(gitProgram(), args, call);
+}
+
+/** As `gitRaw`, of any program; `env` is git's unless it is given. */
+export function runProgram(program: string, args: readonly string[], call: GitCall): Promise<GitOutput> {
   return new Promise((resolve) => {
     const fail = (message: string): void => resolve({ code: -1, stdout: Buffer.alloc(0), stderr: message });
     try {
-      const child = spawn(gitProgram(), args, {
+      const child = spawn(program, args, {
         cwd: call.cwd,
         env: call.env ?? gitEnvironment(),
         stdio: [call.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
         detached: true,
-        ...(call.signal === undefined ? {} : { signal: call.signal }),
       });
       // A program that never started emits no 'close'.
       child.on('error', (error) => child.pid === undefined && fail(error.message));
@@ -82,7 +90,18 @@ function follow(child: ChildProcess, call: GitCall, resolve: (output: GitOutput)
   child.stderr?.on('data', (chunk: Buffer) => {
     stderr = (stderr + chunk.toString()).slice(-STDERR_KEPT);
   });
+  const { pid } = child;
+  const stop = (): void => {
+    problem ??= call.signal?.aborted === true ? 'stopped' : `no answer in ${Math.round((call.timeoutMs ?? 0) / 1000)} s`;
+    for (const [signal, afterMs] of [['SIGTERM', 0], ['SIGKILL', KILL_AFTER_MS]] as const) timers.push(setTimeout(() => endGroup(pid, signal), afterMs));
+  };
+  const timers: NodeJS.Timeout[] = [];
+  if (call.timeoutMs !== undefined) timers.push(setTimeout(stop, call.timeoutMs));
+  if (call.signal?.aborted === true) stop();
+  call.signal?.addEventListener('abort', stop, { once: true });
   child.on('close', (code, signal) => {
+    call.signal?.removeEventListener('abort', stop);
+    for (const timer of timers) clearTimeout(timer);
     const text = [stderr.trim(), problem ?? (signal === null ? '' : `killed by ${signal}`)].filter((part) => part !== '').join('\n');
     resolve({ code: problem === null ? (code ?? -1) : -1, stdout: Buffer.concat(chunks), stderr: text });
   });
@@ -90,6 +109,15 @@ function follow(child: ChildProcess, call: GitCall, resolve: (output: GitOutput)
     // A git that exits early closes the pipe; its exit code says why.
     child.stdin.on('error', () => {});
     child.stdin.end(call.input);
+  }
+}
+
+/** git has a process group of its own. */
+function endGroup(pid: number | undefined, signal: NodeJS.Signals): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, signal);
+  } catch {
+    // It has ended by itself.
   }
 }
 

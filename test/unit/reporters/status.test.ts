@@ -39,7 +39,7 @@ test('a run under way, key by key', () => {
     outputs: {},
     id: 'docs.api-en', name: 'Docs', state: 'settled', outcome: 'completed', reason: null, message: null, attempts: 1, branch: 'orch/test/docs.api-en',
     base: 'b'.repeat(40), head: 'a'.repeat(40), ref: 'refs/heads/orch/test/x', worktree: null, commits: 1, filesChanged: 3, insertions: 40, deletions: 2,
-    verified: false, merge: 'unmerged', mergeMessage: null, mergeCommit: null, agent: 'claude', model: 'haiku', sessionId: 's', costUsd: 0.12,
+    verified: false, merge: 'unmerged', mergeMessage: null, mergeCommit: null, pullRequest: null, agent: 'claude', model: 'haiku', sessionId: 's', costUsd: 0.12,
     tokens: { input: 1, output: 1, cacheRead: 0, cacheWrite: 0 }, startedAt: '2026-11-20T07:31:00.000Z', durationMs: 61_200, log: '/log', needs: [], candidateOf: null,
   });
   expect(shown.tasks.map(({ state }) => state)).toEqual(['settled', 'queued', 'blocked', 'preparing', 'verifying', 'running']);

@@ -28,6 +28,7 @@ function termsOf(task: TaskDocument): readonly (readonly [term: string, value: s
     ['Commits', task.commits === 0 ? null : `${task.commits}, ${short(task.base)}…${short(task.head)}`],
     ['Verified', task.outcome === 'completed' ? (task.verified ? 'yes' : 'no') : null],
     ['Merge', task.merge === 'unmerged' ? null : `${task.merge}${task.mergeCommit === null ? '' : ` ${short(task.mergeCommit)}`}`],
+    ['Pull request', task.pullRequest === null ? null : `${task.pullRequest.url} (${task.pullRequest.state})`],
     ['Agent', task.agent === null ? 'shell command' : [task.agent, task.model].filter((part) => part !== null).join(' · ')],
     ['Session', task.sessionId],
     ['Attempts', task.attempts > 1 ? String(task.attempts) : null],
