@@ -24,7 +24,8 @@ export interface Starts {
 
 /** Answers about one state at one instant. */
 export function startsOf(plan: Plan, state: RunState, now: Instant): Starts {
-  const { providers, kinds } = indexOf(plan);
+  const { providers, kinds: all } = indexOf(plan);
+  const kinds = [...all];
   const busy = new Map<string, number>();
   const held = new Map<string, number>();
   const warming = new Map<string, Instant>();
@@ -45,7 +46,7 @@ export function startsOf(plan: Plan, state: RunState, now: Instant): Starts {
   return {
     hasSlot: (index) => hasSlotFor(providers[index] ?? null),
     get isFull() {
-      return running >= plan.maxParallel || [...kinds].every((provider) => !hasSlotFor(provider) || (provider !== null && isTaken(provider)));
+      return running >= plan.maxParallel || kinds.every((provider) => !hasSlotFor(provider) || (provider !== null && isTaken(provider)));
     },
     hold(index, phase) {
       const provider = providers[index] ?? null;
