@@ -128,7 +128,9 @@ function toleratedFailures(plan: Plan, state: RunState): number {
   for (const [i, task] of plan.tasks.entries()) {
     const now = state.tasks[i]?.now;
     const isFailure = now?.at === 'settled' && (now.outcome === 'failed' || now.outcome === 'timed-out' || now.outcome === 'over-budget');
-    if (isFailure && (task.continueOnError || isCandidate(plan, i))) tolerated += 1;
+    // Want of money is no failure, unless it was the task that took too much.
+    const isUnpaid = now?.at === 'settled' && now.reason === 'budget' && state.tasks[i]?.lastFailure?.reason !== 'budget';
+    if (isFailure && (task.continueOnError || isUnpaid || isCandidate(plan, i))) tolerated += 1;
   }
   return tolerated;
 }

@@ -16,8 +16,14 @@ const three: Script = async (turn) => {
   return writes(turn, 3);
 };
 let resetsAt = 0;
+/** Seconds that it lasts from the first request on; a machine may take its time until there is one. */
+let lasts: number | null = null;
 /** A quota that is used up until `resetsAt`, seconds since the epoch. */
-const quota: Script = (turn) => (Date.now() / 1000 < resetsAt ? error(429, 'rate_limit_error', 'over', { 'anthropic-ratelimit-unified-reset': String(resetsAt) }) : writes(turn));
+const quota: Script = (turn) => {
+  if (lasts !== null) resetsAt = Math.ceil(Date.now() / 1000) + lasts;
+  lasts = null;
+  return (Date.now() / 1000 < resetsAt ? error(429, 'rate_limit_error', 'over', { 'anthropic-ratelimit-unified-reset': String(resetsAt) }) : writes(turn));
+};
 
 let project: MessagesProject;
 beforeAll(async () => {
@@ -46,7 +52,7 @@ test('forty tasks against a provider that takes three requests at once', async (
 
 describe('a usage limit', () => {
   test('that ends in seconds pauses the whole run, and it goes on', async () => {
-    resetsAt = Math.ceil(Date.now() / 1000) + 3;
+    lasts = 3;
     const ended = await project.ask('quota', ['run', project.manifest(tasks(5)), '--run-id', 'short']);
     expect(ended.code, ended.stderr).toBe(0);
     const { counts, tasks: all } = await project.status('short');
@@ -58,7 +64,7 @@ describe('a usage limit', () => {
   });
 
   test('that ends in hours checkpoints with exit 75 and the time, and orch resume completes', async () => {
-    resetsAt = Math.ceil(Date.now() / 1000) + 3 * 3600;
+    lasts = 3 * 3600;
     const ended = await project.ask('quota', ['run', project.manifest(tasks(5)), '--run-id', 'long']);
     expect(ended.code, ended.stderr).toBe(75);
     expect(ended.stderr).toMatch(/go on in (2h59m|3h00m)[^\n]*\(\d{4}-\d\d-\d\dT[\d:.]+Z\) with: orch resume long/);

@@ -40,6 +40,8 @@ describe('a login that is refused', () => {
     expect(story.state.tasks.at(-1)?.now).toMatchObject({ outcome: 'completed' });
     expect(story.state.tasks[19]?.now).toMatchObject({ outcome: 'cancelled', reason: 'auth', message: expect.stringContaining('Invalid API key') as string });
     expect(exitCodeOf(story.plan, story.state)).toBe(1);
+    const forgiving = run(agents.map((one) => ({ ...one, continueOnError: true })), (_, phase) => (phase === 'work' ? auth : null));
+    expect(exitCodeOf(forgiving.plan, forgiving.state), 'not to be started is not to be forgiven').toBe(1);
     story.tell({ type: 'run-resumed', failed: false });
     expect(story.state.tasks[19]?.now).toMatchObject({ at: 'waiting' });
     expect(story.state.trouble).toEqual({});

@@ -72,6 +72,8 @@ describe('a budget of 1.00 with tasks of 0.30', () => {
     expect(story.state.costUsd).toBeCloseTo(0.9);
     expect(story.state.counts).toMatchObject({ completed: 3, overBudget: 7 });
     expect(exitCodeOf(frozen, story.state)).toBe(75);
+    const strict = plan(many(10), { maxParallel: 4, budget: budget({ usd: 1 }), maxFail: { kind: 'count', count: 1 } });
+    expect(exitCodeOf(strict, run(strict, () => 0.3).story.state), 'want of money is no failure').toBe(75);
     expect(story.state.tasks[9]?.now).toMatchObject({ outcome: 'over-budget', reason: 'budget', message: 'not started: $0.90 of $1.00 are spent, and it may take $0.30' });
   });
 
