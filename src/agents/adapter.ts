@@ -26,10 +26,12 @@ export interface Capabilities {
 
 /** Versions of a client, as `--version` says them: `1.2.3`. */
 export interface Versions {
-  /** Older ones are refused: they lack what the adapter relies on. */
+  /** The oldest one whose behaviour was measured; older ones are refused. */
   readonly least: string;
   /** The newest one whose behaviour was measured. */
   readonly measured: string;
+  /** Variables that decide which version runs, when it is asked as when it works. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface LaunchRequest {
@@ -39,6 +41,8 @@ export interface LaunchRequest {
   readonly prompt: string;
   /** Absolute path of a file that holds the same prompt. */
   readonly promptFile: string;
+  /** Absolute path of a file that is not there; for clients that write what they used to a file. */
+  readonly reportFile: string;
   /** A fresh UUID for a new session. */
   readonly newSessionId: string;
   /** Session to go on with; null = start anew. */
@@ -71,14 +75,35 @@ export type Verdict =
       readonly notBefore: Instant | null;
     };
 
+/** How an attempt's process ended. */
+export interface End {
+  readonly exit: Exit;
+  readonly stderrTail: string;
+  readonly stdoutTail: string;
+  /** What the client wrote to `LaunchRequest.reportFile`; null = nothing. */
+  readonly reportFile?: string | null;
+  readonly now: Instant;
+}
+
+/** The session that an attempt was told to use. */
+export interface Session {
+  /** null = it is the client's to choose. */
+  readonly id: string | null;
+  /** What the client had counted for it before; null = it is new, or nothing is known. */
+  readonly tokens: Tokens | null;
+}
+export const NEW_SESSION: Session = { id: null, tokens: null };
+
 /** Reads one attempt's output line by line; owns nothing but what it has read. */
 export interface StreamReader {
   /** Called for each line of standard output and standard error. Tolerates anything. */
   line(text: string, stream: 'stdout' | 'stderr'): Progress;
   /** What the provider has said of itself in the lines so far, once; null = nothing new. Absent = the client does not tell. */
   signal?(): ProviderSignal | null;
+  /** After a line: the client now only waits for its provider, and is to be stopped. Absent = never. */
+  isGivenUp?(): boolean;
   /** Once, at the end. */
-  verdict(end: { readonly exit: Exit; readonly stderrTail: string; readonly stdoutTail: string; readonly now: Instant }): Verdict;
+  verdict(end: End): Verdict;
 }
 
 export interface Adapter {
@@ -91,8 +116,7 @@ export interface Adapter {
   /** Names or `PREFIX_*` of variables that its program needs, for credentials above all; passed beyond the allow-list. */
   readonly passEnv: readonly string[];
   launch(request: LaunchRequest): Launch;
-  /** `before`: what the client had counted for the session that is resumed, from the attempt before; null = a new session, or it is not known. */
-  read(spec: AgentSpec, before?: Tokens | null): StreamReader;
+  read(spec: AgentSpec, session?: Session): StreamReader;
   /** How a person continues the session by hand, as argv. */
   resumeCommand(spec: AgentSpec, sessionId: string): readonly string[] | null;
 }

@@ -4,8 +4,11 @@ import type { Adapter } from './adapter.ts';
 import { claude } from './claude.ts';
 import { codex } from './codex.ts';
 import { command } from './command.ts';
+import { copilot } from './copilot.ts';
+import { gemini } from './gemini.ts';
+import { opencode } from './opencode.ts';
 
-const ADAPTERS: ReadonlyMap<string, Adapter> = new Map([claude, codex, command].map((adapter) => [adapter.name, adapter]));
+const ADAPTERS: ReadonlyMap<string, Adapter> = new Map([claude, codex, copilot, gemini, opencode, command].map((adapter) => [adapter.name, adapter]));
 
 /** Names that `AgentSpec.adapter` may have. */
 export const knownAdapters: readonly string[] = [...ADAPTERS.keys()];

@@ -29,7 +29,7 @@ export const claude: Adapter = {
     model: true, maxTurns: true, allowedTools: true, effort: true, budget: true, resume: true, cost: true,
     permissionMode: ['default', 'manual', 'acceptEdits', 'auto', 'dontAsk', 'plan', 'bypassPermissions'], readOnlyMode: 'plan',
   },
-  versions: { least: '2.0.0', measured: '2.1.328' },
+  versions: { least: '2.1.197', measured: '2.1.328' },
   passEnv: [
     'ANTHROPIC_*', 'CLAUDE_CODE_OAUTH_TOKEN', 'CLAUDE_CONFIG_DIR', 'CLAUDE_CODE_USE_BEDROCK', 'CLAUDE_CODE_USE_VERTEX', 'CLAUDE_CODE_USE_FOUNDRY',
     'CLAUDE_CODE_SKIP_BEDROCK_AUTH', 'CLAUDE_CODE_SKIP_VERTEX_AUTH', 'AWS_*', 'GOOGLE_APPLICATION_CREDENTIALS', 'GOOGLE_CLOUD_PROJECT', 'CLOUD_ML_REGION', 'VERTEX_REGION_*',

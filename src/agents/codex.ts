@@ -1,9 +1,9 @@
-// The adapter of Codex (`codex exec --json`): command line, stream, what its messages mean. Measured on 0.169.0. It tells
-// neither costs nor which tools its sandbox refused, and statuses only in words.
+// The adapter of Codex (`codex exec --json`): command line, stream, what its messages mean. Measured on 0.169.0 and 0.98.0.
+// It tells no costs, statuses only in words, and of what its sandbox refused only a part.
 import { firstLine } from '../lib/cut.ts';
 import { numberAt, objectAt, objectsAt, parseObject, textAt, type JsonObject } from '../lib/json.ts';
 import type { Tokens } from '../run/events.ts';
-import type { Adapter, Launch, LaunchRequest, Progress } from './adapter.ts';
+import { NEW_SESSION, type Adapter, type Launch, type LaunchRequest, type Progress } from './adapter.ts';
 import { readEvents, type EventStream, type ResultEvent } from './facts.ts';
 import { describeTool } from './progress.ts';
 import { tokensSince } from './usage.ts';
@@ -22,7 +22,7 @@ export const codex: Adapter = {
   versions: { least: '0.98.0', measured: '0.169.0' },
   passEnv: ['OPENAI_*', 'AZURE_OPENAI_*', 'CODEX_API_KEY', 'CODEX_ACCESS_TOKEN', 'CODEX_HOME', 'CODEX_SQLITE_HOME', 'CODEX_CA_CERTIFICATE'],
   launch,
-  read: (_, before = null) => readEvents(new CodexStream(before)),
+  read: (_, session = NEW_SESSION) => readEvents(new CodexStream(session.tokens)),
   resumeCommand: (spec, sessionId) => [...spec.command, 'resume', sessionId],
 };
 
@@ -94,14 +94,14 @@ class CodexStream implements EventStream {
     if (type === 'error') return isStart ? null : firstLine(textAt(item, 'message') ?? '');
     this.retrying = null;
     this.isAnswered = true;
-    const status = textAt(item, 'status');
     const what = describeItem(item);
-    if (status === 'declined' && what !== null) this.denials.push(what);
+    const isRefused = !isStart && wasRefused(item);
+    if (isRefused && what !== null) this.denials.push(what);
     if (type === 'agent_message') {
       this.#answer = textAt(item, 'text') ?? this.#answer;
       return firstLine(this.#answer);
     }
-    return isStart ? what : status === 'declined' ? `refused: ${what ?? 'a tool'}` : null;
+    return isStart ? what : isRefused ? `refused: ${what ?? 'a tool'}` : null;
   }
 
   #count(usage: JsonObject): void {
@@ -145,6 +145,12 @@ function failureOf(message: string): ResultEvent {
   const named = [textAt(body, 'code'), textAt(body, 'type')].filter((name) => name !== null);
   const meant = MEANINGS.find(([, words]) => words.test(text));
   return { isError: true, status: status === undefined ? null : Number(status), kinds: [...named, ...(meant === undefined ? [] : [meant[0]])], text };
+}
+
+/** Its sandbox lets a command fail, if it does not keep quiet about it altogether. */
+function wasRefused(item: JsonObject): boolean {
+  const status = textAt(item, 'status');
+  return status === 'declined' || (status === 'failed' && /Read-only file system/.test(textAt(item, 'aggregated_output') ?? ''));
 }
 
 /** A tool call in a few words; null for what is none. */

@@ -1,6 +1,6 @@
 // What a client's stream says, in the words that all clients share, and the one tolerant way to read a stream of JSON
 // lines. Knows no client; judges nothing.
-import type { Instant, Tokens } from '../run/events.ts';
+import type { Exit, Instant, Tokens } from '../run/events.ts';
 import { parseObject, type JsonObject } from '../lib/json.ts';
 import type { Progress, StreamReader } from './adapter.ts';
 import { watchSignals } from './signals.ts';
@@ -16,6 +16,8 @@ export interface ResultEvent {
   readonly kinds: readonly string[];
   /** The answer, or the errors. */
   readonly text: string;
+  /** A refusal: when to ask again, if a field says so. */
+  readonly notBefore?: Instant | null;
 }
 
 /** The provider said no, and until when. */
@@ -43,6 +45,8 @@ export interface StreamFacts {
   readonly retrying: { readonly status: number | null; readonly kind: string; /** until it does */ readonly delayMs?: number | null } | null;
   /** The last request had an answer from the model; absent = that is not told, and anything that it shows is taken for one. */
   readonly isAnswered?: boolean;
+  /** A refusal that the client goes on to wait out by itself, silently. It is stopped: the rate gate waits, for all tasks. */
+  readonly givenUp?: ResultEvent | null;
   /** Tools that were refused, in words. */
   readonly denials: readonly string[];
 }
@@ -53,6 +57,10 @@ export interface EventStream extends StreamFacts {
   event(event: JsonObject): Progress;
   /** Takes a line of standard error, for clients that say something there only. Without it, it is shown as it is. */
   stderr?(line: string): Progress;
+  /** Takes what the client wrote to its report file, at the end. */
+  report?(text: string): void;
+  /** Told how the process ended, for clients whose exit code says what their stream does not. */
+  end?(exit: Exit): void;
 }
 
 /** Reads a stream of a JSON object per line. Broken and partial lines say nothing, other text is shown as it is. */
@@ -72,6 +80,11 @@ export function readEvents(stream: EventStream): StreamReader {
       return text.trim() === '' || (from === 'stdout' && text.trimStart().startsWith('{')) ? null : text.trimEnd();
     },
     signal: () => watch(hasSpoken),
-    verdict: (end) => streamVerdict(stream, end),
+    isGivenUp: () => stream.givenUp != null,
+    verdict(end) {
+      if (end.reportFile != null) stream.report?.(end.reportFile);
+      stream.end?.(end.exit);
+      return streamVerdict(stream, end);
+    },
   };
 }

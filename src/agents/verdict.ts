@@ -3,16 +3,15 @@
 import { unreachable } from '../errors.ts';
 import type { AgentReport, Exit } from '../run/events.ts';
 import { cutBytes, firstLine, lastLine } from '../lib/cut.ts';
-import type { StreamReader, Verdict } from './adapter.ts';
+import type { End, Verdict } from './adapter.ts';
 import type { ResultEvent, StreamFacts } from './facts.ts';
 import { resetTimeIn } from './reset-time.ts';
 
-export type End = Parameters<StreamReader['verdict']>[0];
 type Failure = Pick<Extract<Verdict, { ok: false }>, 'reason' | 'retry' | 'message'> & { readonly notBefore?: number | null };
 
 const RESULT_BYTES = 64 * 1024;
 const AUTH_KINDS = ['authentication_failed', 'authentication_error', 'permission_error', 'oauth_org_not_allowed', 'account_on_hold', 'verification_required', 'cloud_credential_error'];
-const AUTH_TEXT = /not logged in|run \/login|invalid api key|invalid authentication|oauth token (has )?(expired|revoked)|missing api key|please log ?in/i;
+const AUTH_TEXT = /not logged in|run \/login|invalid api key|invalid authentication|oauth token (has )?(expired|revoked)|missing api key|please log ?in|no authentication information/i;
 const USAGE_TEXT = /hit your (\w+ )*limit|usage limit reached|\blimit reached\b.*\bresets\b/i;
 
 /** The verdict on what a client's stream said. */
@@ -22,7 +21,7 @@ export function streamVerdict(stream: StreamFacts, end: End): Verdict {
     result: stream.result === null || stream.result.text === '' ? null : cutBytes(stream.result.text, RESULT_BYTES),
     ...(stream.sessionTokens == null ? {} : { sessionTokens: stream.sessionTokens }),
   };
-  const failure = stoppedBy(end.exit, stream) ?? resultFailure(stream, end) ?? exitFailure(end, stream.result !== null);
+  const failure = givenUp(stream, end) ?? stoppedBy(end.exit, stream) ?? resultFailure(stream.result, stream, end) ?? exitFailure(end, stream.result !== null);
   if (failure === null) return { ok: true, report, denials: stream.denials };
   return { ok: false, reason: failure.reason, retry: failure.retry, message: failure.message, report, notBefore: failure.notBefore ?? null };
 }
@@ -34,6 +33,12 @@ export function textVerdict(end: End): Verdict {
   const failure = stoppedBy(end.exit, null) ?? exitFailure(end, true);
   if (failure === null) return { ok: true, report, denials: [] };
   return { ok: false, reason: failure.reason, retry: failure.retry, message: failure.message, report, notBefore: null };
+}
+
+/** The client was stopped because it waited for its provider: that is what became of it, and not that it was stopped. */
+function givenUp(stream: StreamFacts, end: End): Failure | null {
+  const isStopped = end.exit.kind === 'killed' && end.exit.by === 'provider-limit';
+  return isStopped ? resultFailure(stream.givenUp ?? null, stream, end) : null;
 }
 
 /** What orch or the system did to the process outweighs everything that it said. */
@@ -61,25 +66,25 @@ function stoppedBy(exit: Exit, stream: StreamFacts | null): Failure | null {
   }
 }
 
-/** The failure that the last result reports, or null if it claims success or there is none. */
-function resultFailure(stream: StreamFacts, { now }: End): Failure | null {
-  const { result } = stream;
+/** The failure that a result reports, or null if it claims success or there is none. */
+function resultFailure(result: ResultEvent | null, stream: StreamFacts, { now }: End): Failure | null {
   if (result === null || !result.isError) return null;
   return { ...classify(result, stream.limit, now), message: firstLine(result.text, 500) || 'failed without saying why' };
 }
 
 /** Machine-readable fields first, words only where there is none. Its order is that of what explains more. */
-function classify({ status, text, kinds }: ResultEvent, limit: StreamFacts['limit'], now: number): Omit<Failure, 'message'> {
+function classify({ status, text, kinds, notBefore = null }: ResultEvent, limit: StreamFacts['limit'], now: number): Omit<Failure, 'message'> {
   const says = (...names: readonly string[]): boolean => names.some((name) => kinds.includes(name));
   if (says('error_max_turns')) return { reason: 'max-turns', retry: 'agent' };
+  if (says('tool_refused')) return { reason: 'permission-denied', retry: 'never' };
   if (says('error_max_budget_usd')) return { reason: 'budget', retry: 'never' };
   const isUsageLimit = says('usage_limit_reached') || limit !== null || ((status === 429 || status === null) && USAGE_TEXT.test(text));
-  if (isUsageLimit) return { reason: 'usage-limit', retry: 'provider', notBefore: limit?.resetsAt ?? resetTimeIn(text, now) };
+  if (isUsageLimit) return { reason: 'usage-limit', retry: 'provider', notBefore: limit?.resetsAt ?? notBefore ?? resetTimeIn(text, now) };
   if (says('billing_error', 'insufficient_quota') || /credit balance is too low/i.test(text)) return { reason: 'billing', retry: 'never' };
   if (status === 401 || status === 403 || says(...AUTH_KINDS) || (status === null && AUTH_TEXT.test(text))) return { reason: 'auth', retry: 'never' };
   if (status === 413 || says('prompt_too_long', 'context_length_exceeded') || /prompt is too long|context (window|length)/i.test(text)) return { reason: 'context', retry: 'never' };
   if (status === 404 || says('model_not_found')) return { reason: 'model-not-found', retry: 'never' };
-  if (status === 429 || says('rate_limit', 'rate_limit_error')) return { reason: 'rate-limited', retry: 'provider', notBefore: resetTimeIn(text, now) };
+  if (status === 429 || says('rate_limit', 'rate_limit_error')) return { reason: 'rate-limited', retry: 'provider', notBefore: notBefore ?? resetTimeIn(text, now) };
   const isServer = (status !== null && status >= 500) || says('overloaded', 'overloaded_error', 'server_error', 'api_error');
   const isNetwork = status === null && /connection error|ECONN|ENOTFOUND|EAI_AGAIN|socket|timed out|fetch failed/i.test(text) && !says('completed');
   if (isServer || isNetwork) return { reason: 'overloaded', retry: 'provider' };

@@ -2,11 +2,13 @@
 // tasks in view. Creates nothing.
 import { loadConfig } from '../config/load.ts';
 import type { Repository } from '../effects/effects.ts';
+import { repositoryFolder } from '../effects/git/repository.ts';
 import { EXIT, OrchError } from '../errors.ts';
 import { problem } from '../manifest/diagnostic.ts';
 import type { KnownTasks, Manifest } from '../manifest/parse.ts';
 import type { AgentSpec, Plan, PlannedTask, TaskId } from '../plan/plan.ts';
 import { badInput, flagsOf, requireBuilt, requireManifest, requireSettings, type PlanningArgs } from './planning.ts';
+import { requireAgents } from './preflight.ts';
 
 /** What `orch add` sends. */
 export interface PlannedAddition {
@@ -18,13 +20,13 @@ export interface PlannedAddition {
 /** Settings of the whole run, which tasks that come later cannot change. */
 const RUN_WIDE = ['base', 'max-parallel', 'max-fail', 'max-wait', 'fail-fast', 'grace', 'merge'] as const;
 
-/** Plans more tasks for a run. `plan`: with all that it has. Throws OrchError (2) for bad input. */
+/** Plans more tasks for a run. `plan`: with all that it has. Throws OrchError: 2 for bad input, 3 for a missing agent. */
 export async function requireAddition(repo: Repository, plan: Plan, args: PlanningArgs): Promise<PlannedAddition> {
-  if ((args.what ?? []).length === 0) throw new OrchError({ code: 'usage', message: 'there is nothing to add', hint: 'orch add "a prompt" "another", or orch add more.yml', exitCode: EXIT.usage });
+  if ((args.what ?? []).length === 0 && args.text === undefined) throw new OrchError({ code: 'usage', message: 'there is nothing to add', hint: 'orch add "a prompt" "another", or orch add more.yml', exitCode: EXIT.usage });
   const known = knownIn(plan);
-  const { manifest } = await requireManifest(args.what ?? [], known);
+  const { manifest } = await requireManifest(args, known);
   refuseRunWide(manifest);
-  const config = await loadConfig({ cwd: process.cwd(), topLevel: repo.topLevel, flags: flagsOf(args), env: process.env });
+  const config = await loadConfig({ cwd: args.cwd ?? process.cwd(), topLevel: repo.topLevel, flags: flagsOf(args), env: process.env });
   const settings = requireSettings(config, manifest);
   // An agent of the run stays what it was when the run began.
   const agents = new Map([...settings.agents, ...Object.entries(plan.agents)]);
@@ -33,6 +35,7 @@ export async function requireAddition(repo: Repository, plan: Plan, args: Planni
   if (fanOut !== undefined) {
     throw badInput([problem(manifest.source.at(['tasks', fanOut.id]), '`foreach.from` makes tasks of what a task of the plan names, and cannot be added', 'use `needs` and `${{ needs.<id>.outputs.<name> }}`, or begin another run')]);
   }
+  await requireAgents(Object.values(built.plan.agents), repositoryFolder(repo));
   return { tasks: built.plan.tasks, agents: built.plan.agents, warnings: built.warnings };
 }
 

@@ -18,6 +18,8 @@ export interface DriveOrder {
   readonly tasks: readonly TaskId[] | null;
   /** The limit of the whole run from now on, in US dollars; null = as it was. */
   readonly budgetUsd: number | null;
+  /** Of the agents' programs, where they were asked. */
+  readonly versions: Readonly<Record<string, string>>;
   /** Reporters that write to files, as `--reporter` says them. */
   readonly reporters: readonly string[];
 }

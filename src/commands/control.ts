@@ -19,6 +19,7 @@ export interface Granted {
 
 /** A run that holds its lock and does not listen yet is just beginning. */
 const BEGINNING_MS = 3000;
+const ENDING_MS = 10_000;
 const STEP_MS = 50;
 
 /** Asks a run that a living process works on; null = nobody does. Throws OrchError when it refuses or cannot be reached. */
@@ -28,10 +29,12 @@ export async function askRun(commonDir: string, run: RunId, request: ControlRequ
     const reply = await ask(dir, { v: CONTROL_VERSION, ...request }).catch((error: unknown) => {
       throw unreachableRun(run, error instanceof Error ? error.message : String(error));
     });
-    if (reply !== null) return grantedOf(reply);
+    // Its tasks have ended and it tidies up: what comes now is for the one who takes the run up again.
+    const isEnding = reply !== null && textAt(reply, 'code') === 'run-ended';
+    if (reply !== null && (!isEnding || waitedMs >= ENDING_MS)) return grantedOf(reply);
     const holder = await loadHolder(dir);
     if (holder === null) return null;
-    if (waitedMs >= BEGINNING_MS) throw unreachableRun(run, `process ${holder.pid} on ${holder.host} takes no requests`);
+    if (!isEnding && waitedMs >= BEGINNING_MS) throw unreachableRun(run, `process ${holder.pid} on ${holder.host} takes no requests`);
     await pause(STEP_MS);
   }
 }

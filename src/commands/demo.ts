@@ -10,7 +10,7 @@ import { EXIT } from '../errors.ts';
 import { resolveRun } from '../journal/run-list.ts';
 import { asset } from './assets.ts';
 import { runCommand } from './run.ts';
-import { loadStatus } from './status.ts';
+import { loadStatus } from './records.ts';
 import { note, outputOf, print } from './terminal.ts';
 
 export async function demoCommand(): Promise<number> {

@@ -3,23 +3,20 @@ import { diffText } from '../effects/git/inspect.ts';
 import { openRepository } from '../effects/git/repository.ts';
 import { EXIT, OrchError } from '../errors.ts';
 import { resolveRun } from '../journal/run-list.ts';
-import { loadRun } from '../journal/store.ts';
-import { loadStatus, requireTask } from './status.ts';
-import { grownPlan } from '../run/grown.ts';
-import { stateOf } from './session.ts';
+import { indexOfTask } from '../run/plan-index.ts';
+import { loadRecords, requireTask } from './records.ts';
 import { note, outputOf } from './terminal.ts';
 
 export async function diffCommand(args: { task: string; run?: string | undefined; stat?: boolean | undefined; color?: boolean | undefined }): Promise<number> {
   const repo = await openRepository(process.cwd());
   const run = await resolveRun(repo.commonDir, args.run);
-  requireTask(await loadStatus(repo.commonDir, run), args.task);
-  const loaded = await loadRun(repo.commonDir, run);
-  const after = stateOf(loaded);
-  const state = after.tasks[grownPlan(loaded.plan, after).tasks.findIndex(({ id }) => id === args.task)];
-  if (state?.start == null || state.delivery === null) {
+  const { plan, state, document } = await loadRecords(repo.commonDir, run);
+  requireTask(document, args.task);
+  const task = state.tasks[indexOfTask(plan, args.task)];
+  if (task?.start == null || task.delivery === null) {
     throw new OrchError({ code: 'nothing-delivered', message: `${args.task} has delivered nothing yet`, hint: `orch status ${run} ${args.task}`, exitCode: EXIT.usage });
   }
-  if (state.delivery.filesChanged === 0) note(`${args.task} changed nothing`);
-  else process.stdout.write(await diffText(repo, state.start, state.delivery.head, { form: args.stat === true ? 'stat' : 'patch', color: outputOf(process.stdout, args.color).color }));
+  if (task.delivery.filesChanged === 0) note(`${args.task} changed nothing`);
+  else process.stdout.write(await diffText(repo, task.start, task.delivery.head, { form: args.stat === true ? 'stat' : 'patch', color: outputOf(process.stdout, args.color).color }));
   return EXIT.ok;
 }

@@ -9,7 +9,7 @@ import type { Adapter, AgentWork } from '../agents/adapter.ts';
 import { loadConfig } from '../config/load.ts';
 import { resolveSettings } from '../config/resolve.ts';
 import { createClock } from '../effects/clock.ts';
-import type { Processes } from '../effects/effects.ts';
+import type { Processes, StopRequest } from '../effects/effects.ts';
 import { agentEnvironment } from '../effects/env.ts';
 import { repositoryFolder, openRepository, resolveBase } from '../effects/git/repository.ts';
 import { createThrowaway, type Throwaway } from '../effects/git/throwaway.ts';
@@ -26,6 +26,7 @@ import { modelsOf } from '../plan/models.ts';
 import type { AgentSpec } from '../plan/plan.ts';
 import type { Settings } from '../plan/settings.ts';
 import { dividePrompt, manifestIn, mendPrompt } from './divide-prompt.ts';
+import { requireVersion } from './agent-versions.ts';
 import { interruptible } from './interruptible.ts';
 import type { PlanArgs } from './main.ts';
 import { flagsOf } from './planning.ts';
@@ -47,7 +48,7 @@ export async function divideCommand(args: Omit<PlanArgs, '_' | '$0'> & { readonl
   const settings = requireSettings(await loadConfig({ cwd, topLevel: repo.topLevel, flags: flagsOf(args), env: process.env }));
   const base = await resolveBase(repo, settings.base === 'HEAD' ? null : settings.base);
   const asked = requireAsked(settings);
-  await requireAgent(asked.spec, repositoryFolder(repo));
+  await requireVersion(asked.spec, await requireAgent(asked.spec, repositoryFolder(repo)));
   const text = await interruptible(async (signal) => {
     const copy = await createThrowaway(repo, base.sha);
     try {
@@ -136,8 +137,9 @@ async function askOnce(prompt: string, asking: Asking & { readonly session: stri
   const [program = '', ...leading] = spec.command;
   // The copy has the committed program at most; what was configured is relative to the repository.
   const local: AgentSpec = program.includes('/') ? { ...spec, command: [path.resolve(root, program), ...leading] } : spec;
-  const launch = adapter.launch({ spec: local, work, prompt, promptFile, newSessionId: randomUUID(), resume: asking.session });
+  const launch = adapter.launch({ spec: local, work, prompt, promptFile, reportFile: path.join(copy.home, 'usage.json'), newSessionId: randomUUID(), resume: asking.session });
   const reader = adapter.read(spec);
+  const givingUp = new AbortController();
   let shown = 0;
   const end = await processes.run(
     {
@@ -145,12 +147,13 @@ async function askOnce(prompt: string, asking: Asking & { readonly session: stri
       env: agentEnvironment({ parent: process.env, pass: [...settings.passEnv, ...adapter.passEnv], set: { ...spec.env, ...launch.env, ORCH_PROMPT_FILE: promptFile } }),
       onLine: (line, stream) => {
         const text = reader.line(line, stream);
+        if (reader.isGivenUp?.() === true) givingUp.abort({ reason: 'provider-limit', forced: false } satisfies StopRequest);
         if (text === null || (adapter.name === 'command' && spec.output === 'text')) return;
         shown += 1;
         if (shown <= MOST_SHOWN) note(`  ${safeText(text.split('\n')[0] ?? '').slice(0, 120)}`);
       },
     },
-    signal,
+    AbortSignal.any([signal, givingUp.signal]),
   );
   const verdict = reader.verdict({ exit: end.exit, stderrTail: end.stderrTail, stdoutTail: end.stdoutTail, now: Date.now() });
   if (!verdict.ok && !signal.aborted) {

@@ -95,7 +95,7 @@ async function tierChecks(): Promise<Check[]> {
   return [...reports.map(({ tier, name, containment, reason }): Check => ({
     name: `tier ${tier}`, result: containment === null ? 'missing' : 'ok',
     detail: [name, tier === used ? 'used: no process of an agent outlives its task' : '', reason ?? ''].filter((part) => part !== '').join('; '),
-  })), { name: 'sandbox', result: sandbox.containment === null ? 'missing' : 'ok', detail: sandbox.reason ?? 'isolation: sandbox works here' } satisfies Check];
+  })), { name: 'sandbox', result: sandbox.containment === null ? 'missing' : 'ok', detail: sandbox.reason ?? 'isolation: sandbox works here: a repository, home and /tmp of its own, and network: none' } satisfies Check];
 }
 
 async function agentChecks(topLevel: string | null, root: string): Promise<Check[]> {

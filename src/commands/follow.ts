@@ -11,7 +11,8 @@ import { grownPlan } from '../run/grown.ts';
 import { reduce } from '../run/reduce.ts';
 import type { RunState } from '../run/state.ts';
 import { progressLines, RecentLog } from './agent-log.ts';
-import { stateOf, type Listener } from './session.ts';
+import { stateOf } from './records.ts';
+import type { Listener } from './session.ts';
 
 export interface FollowOptions {
   readonly commonDir: string;
@@ -22,7 +23,9 @@ export interface FollowOptions {
   readonly from: 'now' | 'start';
   /** Leaves the run alone. */
   readonly signal: AbortSignal;
-  /** Asked often: whether there is anything to wait for. Default: until no live process holds the run. */
+  /** Aborted when there is nothing more to wait for. Default: `isOver` is asked. */
+  readonly over?: AbortSignal;
+  /** Default: when no live process holds the run. */
   readonly isOver?: (state: RunState) => Promise<boolean>;
 }
 
@@ -34,6 +37,8 @@ export interface Followed {
 }
 
 const TICK_MS = 125;
+/** Until there is anything to see. */
+const FIRST_TICK_MS = 25;
 /** Whether a process lives is asked less often than its journal is read. */
 const TICKS_PER_LOOK = 8;
 
@@ -49,6 +54,7 @@ export async function follow(options: FollowOptions): Promise<Followed> {
   let state = stateOf(loaded);
   let opening = openingOf(loaded.events);
   const logs = new Logs(plan, commonDir);
+  const wake = options.over === undefined ? signal : AbortSignal.any([signal, options.over]);
   const tell = (events: readonly RunEvent[]): void => {
     for (const event of events) {
       if (event.seq <= state.seq) continue;
@@ -63,7 +69,8 @@ export async function follow(options: FollowOptions): Promise<Followed> {
   } else if (opening !== null) listener?.onEvent(opening, state);
   for (let tick = 0; ; tick += 1) {
     // Asked before reading, so that what was written before the end is not missed.
-    const over = (tick % TICKS_PER_LOOK === 0 || state.finishedAt !== null) && (await isOver(state));
+    const isDue = tick % TICKS_PER_LOOK === 0 || state.finishedAt !== null;
+    const over = options.over === undefined ? isDue && (await isOver(state)) : options.over.aborted;
     const news = await tail.next();
     if (news === 'reload') {
       loaded = await loadRun(commonDir, run);
@@ -73,7 +80,7 @@ export async function follow(options: FollowOptions): Promise<Followed> {
     if (over || signal.aborted) return { plan, state, since: opening?.at ?? 0 };
     if (listener !== null && tick % 2 === 0) await logs.read(state, listener);
     listener?.onTick(Date.now());
-    await pause(TICK_MS, signal);
+    await pause(state.seq === 0 ? FIRST_TICK_MS : TICK_MS, wake);
   }
 }
 

@@ -43,12 +43,17 @@ export function requireDetachable({ reporter = [], json }: ReportingFlags): void
 
 /** Begins the run and leaves it; prints its id on stdout. Throws what kept it from beginning. */
 export async function runDetached({ commonDir, order, wanted }: FrontOptions): Promise<number> {
-  const background = startBackground(commonDir, { ...order, reporters: filesOf(wanted) }, note);
-  await background.started;
-  await background.detach();
+  await beginDetached({ commonDir, order: { ...order, reporters: filesOf(wanted) } });
   print([order.run]);
   comeBack(order.run);
   return EXIT.ok;
+}
+
+/** Begins a run in the background; resolves when it is under way. Throws what kept it from beginning. */
+export async function beginDetached({ commonDir, order }: { readonly commonDir: string; readonly order: DriveOrder }): Promise<void> {
+  const background = startBackground(commonDir, order, note);
+  await background.started;
+  await background.detach();
 }
 
 /** Shows the run until its end, and returns its exit code; 0 when it was left to itself. */
@@ -57,6 +62,8 @@ export async function runInFront({ commonDir, order, wanted, color }: FrontOptio
   const { run } = order;
   const background = startBackground(commonDir, { ...order, reporters: filesOf(wanted) }, note);
   const leave = new AbortController();
+  const over = new AbortController();
+  void background.ended.then(() => over.abort());
   const keys = createKeys((text) => { if (text.includes(DETACH_KEY)) leave.abort(); });
   const view: { hub: Hub | null } = { hub: null };
   const signals = passSignals(background, { keys, view });
@@ -64,10 +71,10 @@ export async function runInFront({ commonDir, order, wanted, color }: FrontOptio
     await background.started;
     keys.open();
     const listener = (plan: Parameters<typeof createReporting>[1]): Hub => (view.hub = createReporting(wanted.filter(({ file }) => file === null), plan, color));
-    const seen = await follow({ commonDir, run, listener, from: 'now', signal: leave.signal, isOver: async () => await isEnded(background.ended) });
+    const seen = await follow({ commonDir, run, listener, from: 'now', signal: leave.signal, over: over.signal });
     keys.close();
     await view.hub?.close();
-    if (leave.signal.aborted && !(await isEnded(background.ended))) {
+    if (leave.signal.aborted && !over.signal.aborted) {
       await background.detach();
       comeBack(run);
       return EXIT.ok;
@@ -86,11 +93,6 @@ function filesOf(wanted: readonly Wanted[]): string[] {
 
 function comeBack(run: RunId): void {
   note(`${run} goes on in the background: orch status --watch shows it, orch wait waits for it, orch cancel --all ends it`);
-}
-
-async function isEnded(ended: Promise<unknown>): Promise<boolean> {
-  const soon = new Promise<false>((resolve) => { setImmediate(() => resolve(false)); });
-  return await Promise.race([ended.then(() => true), soon]);
 }
 
 function passSignals(background: Background, { keys, view }: { keys: Keys; view: { readonly hub: Hub | null } }): SignalListener {

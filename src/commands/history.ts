@@ -5,7 +5,7 @@ import { loadRun } from '../journal/store.ts';
 import type { Sample } from '../plan/estimate.ts';
 import { tookMs } from '../reporters/progress.ts';
 import { grownPlan } from '../run/grown.ts';
-import { stateOf } from './session.ts';
+import { stateOf } from './records.ts';
 
 const MOST_RUNS = 20;
 /** Tasks of all runs together, after the newest one. */

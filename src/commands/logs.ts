@@ -6,13 +6,10 @@ import { openRepository } from '../effects/git/repository.ts';
 import { EXIT, OrchError } from '../errors.ts';
 import { resolveRun } from '../journal/run-list.ts';
 import { runPaths } from '../journal/run-paths.ts';
-import { loadRun } from '../journal/store.ts';
 import { safeText } from '../lib/terminal.ts';
 import type { Plan, PlannedTask } from '../plan/plan.ts';
-import { grownPlan } from '../run/grown.ts';
 import { progressLines } from './agent-log.ts';
-import { stateOf } from './session.ts';
-import { loadStatus, requireTask } from './status.ts';
+import { loadRecords, loadStatus, requireTask } from './records.ts';
 import { note } from './terminal.ts';
 
 export interface LogsArgs {
@@ -34,14 +31,11 @@ export async function logsCommand(args: LogsArgs): Promise<number> {
     const document = await loadStatus(commonDir, run);
     return document.state === 'running' && requireTask(document, args.task).state !== 'settled';
   };
-  const document = await loadStatus(commonDir, run);
+  const { plan, document } = await loadRecords(commonDir, run);
   const task = requireTask(document, args.task);
   const attempt = args.attempt ?? Math.max(1, task.attempts);
   const file = runPaths(commonDir, run).attempt(args.task, attempt).output;
-  const loaded = await loadRun(commonDir, run);
-  const plan = grownPlan(loaded.plan, stateOf(loaded));
-  const planned = plan.tasks.find(({ id }) => id === args.task);
-  const show = args.raw === true ? (bytes: Buffer) => void process.stdout.write(bytes) : readable(plan, planned);
+  const show = args.raw === true ? (bytes: Buffer) => void process.stdout.write(bytes) : readable(plan, plan.tasks.find(({ id }) => id === args.task));
   const verifyLog = path.join(path.dirname(file), 'verify.log');
   const showVerify = titled('verify', args.raw === true);
   let offset = 0;

@@ -18,7 +18,8 @@ import type { MergeArgs } from './main.ts';
 import { printMergePlan } from './merge-plan.ts';
 import { requireRequestPlace } from './pull-requests.ts';
 import { createReporting, printSummary, requireReporters } from './reporting.ts';
-import { mergeRun, stateOf } from './session.ts';
+import { stateOf } from './records.ts';
+import { mergeRun } from './session.ts';
 import { note } from './terminal.ts';
 
 type Started = Extract<Fact, { type: 'merge-started' }>;

@@ -33,7 +33,7 @@ export async function requirePlanFile(text: string, args: PlanningArgs & { reado
   if (flag !== undefined) throw new OrchError({ code: 'usage', message: `--${flag} would change ${file}, and a plan is run as it is`, hint: 'make a new plan with it: orch plan -o', exitCode: EXIT.usage });
   const parsed = parsePlan(text, file);
   if (!parsed.ok) throw new OrchError({ code: 'bad-input', message: formatDiagnostics(parsed.diagnostics), exitCode: EXIT.usage });
-  const repo = await openRepository(process.cwd());
+  const repo = await openRepository(args.cwd ?? process.cwd());
   const warnings = await checkBase(repo, parsed.plan, { file, allowMoved: args['allow-moved-base'] === true });
   const run = args.runId ?? (await freeRunId(repo.commonDir, parsed.plan.run));
   return { repo, plan: underRun(parsed.plan, run), manifestText: null, warnings };

@@ -23,7 +23,12 @@ import { runId } from '../plan/run-id.ts';
 import { requireCosts, withBudgetFlag } from './budget.ts';
 import type { RunArgs } from './main.ts';
 
-export type PlanningArgs = Partial<Pick<RunArgs, 'what' | 'max-parallel' | 'timeout' | 'agent' | 'model' | 'base' | 'only' | 'skip' | 'fail-fast' | 'max-wait' | 'budget' | 'run-id' | 'allow-moved-base' | 'merge' | 'into'>>;
+export type PlanningArgs = Partial<Pick<RunArgs, 'what' | 'max-parallel' | 'timeout' | 'agent' | 'model' | 'base' | 'only' | 'skip' | 'fail-fast' | 'max-wait' | 'budget' | 'run-id' | 'allow-moved-base' | 'merge' | 'into'>> & {
+  /** Default: that of this process. */
+  readonly cwd?: string;
+  /** A manifest that is in no file; instead of `what`. */
+  readonly text?: string;
+};
 
 export interface Planned {
   readonly repo: Repository;
@@ -35,13 +40,13 @@ export interface Planned {
 
 /** Makes the plan. Throws OrchError: 2 for bad input, 3 for no usable repository, 4 when nothing is selected. */
 export async function requirePlan(args: PlanningArgs): Promise<Planned> {
-  const cwd = process.cwd();
+  const { cwd = process.cwd() } = args;
   const frozen = await requireFrozen(args);
   if (frozen !== null) return frozen;
   // Git answers while the manifest is read; what is wrong with the manifest is told first.
   const opening = openRepository(cwd);
   opening.catch(() => {});
-  const { text, manifest } = await requireManifest(args.what ?? []);
+  const { text, manifest } = await requireManifest(args);
   const repo = await opening;
   const warning = baseWarnings(repo);
   warning.catch(() => {});
@@ -68,7 +73,7 @@ export interface Building {
 
 /** Reads what the tasks are made of, and makes the plan. Throws OrchError: 2 for bad input, 4 when nothing is selected. */
 export async function requireBuilt({ repo, manifest, settings, run, base, args, known }: Building): Promise<Pick<Planned, 'plan' | 'warnings'>> {
-  const cwd = process.cwd();
+  const { cwd = process.cwd() } = args;
   const { createInputReader } = await import('./inputs.ts');
   const reader = createInputReader(repo, base.sha, settings.passEnv);
   const lists = listInputsOf(manifest.tasks, manifest.source, MAX_ITEMS_TEXT);
@@ -82,7 +87,7 @@ export async function requireBuilt({ repo, manifest, settings, run, base, args, 
     capabilities: (adapter: string) => adapterFor(adapter).capabilities,
   };
   const request = { ...listed, inputs: { ...inputs, texts: new Map([...inputs.texts, ...(await reader.read(contextInputsOf(listed)))]) } };
-  const folder = manifest.file === null || manifest.file === '-' ? cwd : path.dirname(path.resolve(manifest.file));
+  const folder = manifest.file === null || manifest.file === '-' ? cwd : path.dirname(path.resolve(cwd, manifest.file));
   const files = await readPromptFiles(promptFilesOf(request).map((file) => file.name), folder);
   const built = buildPlan({ ...request, files });
   if (!built.ok && built.nothing) {
@@ -97,7 +102,7 @@ async function requireFrozen(args: PlanningArgs): Promise<Planned | null> {
   const words = args.what ?? [];
   if (!words.some((word) => /\.json$/i.test(word))) return null;
   const { loadPlanText, requirePlanFile } = await import('./plan-file.ts');
-  const text = await loadPlanText(words);
+  const text = await loadPlanText(words.map((word) => inFolder(word, args)));
   return text === null ? null : await requirePlanFile(text, { ...args, runId: args['run-id'] === undefined ? null : requireRunId(args['run-id']) });
 }
 
@@ -115,13 +120,15 @@ export function badInput(diagnostics: readonly Diagnostic[]): OrchError {
 }
 
 /** What the words mean: a file, `-`, or prompts. */
-export async function requireManifest(words: readonly string[], known?: KnownTasks): Promise<{ text: string | null; manifest: Manifest }> {
+export async function requireManifest({ what: words = [], text: given, cwd }: PlanningArgs, known?: KnownTasks): Promise<{ text: string | null; manifest: Manifest }> {
+  const parse = (text: string, file: string): Manifest => requireParsed(parseManifest(text, { file, ...(known === undefined ? {} : { known }) }));
+  if (given !== undefined) return { text: given, manifest: parse(given, 'manifest') };
   const [first = 'tasks.yml', ...more] = words;
-  const kinds = await Promise.all([first, ...more].map(kindOf));
+  const kinds = await Promise.all([first, ...more].map(async (word) => await kindOf(word, inFolder(word, { cwd }))));
   if (kinds.length === 1 && (kinds[0] !== 'prompt' || words.length === 0)) {
     const isStdin = kinds[0] === 'stdin';
-    const text = isStdin ? await readStdin() : await requireText(first);
-    return { text, manifest: requireParsed(parseManifest(text, { file: isStdin ? '-' : first, ...(known === undefined ? {} : { known }) })) };
+    const text = isStdin ? await readStdin() : await requireText(inFolder(first, { cwd }), first);
+    return { text, manifest: parse(text, isStdin ? '-' : first) };
   }
   const file = [first, ...more].find((_, i) => kinds[i] !== 'prompt');
   if (file !== undefined) {
@@ -130,11 +137,15 @@ export async function requireManifest(words: readonly string[], known?: KnownTas
   return { text: null, manifest: requireParsed(manifestOfPrompts(words, known)) };
 }
 
+function inFolder(word: string, { cwd }: Pick<PlanningArgs, 'cwd'> | { readonly cwd: string | undefined }): string {
+  return cwd === undefined ? word : path.resolve(cwd, word);
+}
+
 /** A word that looks like a manifest is one, so that a misspelt name is an error and not a prompt. */
-async function kindOf(word: string): Promise<'stdin' | 'file' | 'prompt'> {
+async function kindOf(word: string, file: string): Promise<'stdin' | 'file' | 'prompt'> {
   if (word === '/dev/stdin') return 'stdin';
   if (/^\S+\.(ya?ml|json)$/i.test(word)) return 'file';
-  return await stat(word).then((found) => (found.isFile() ? 'file' : 'prompt'), () => 'prompt');
+  return await stat(file).then((found) => (found.isFile() ? 'file' : 'prompt'), () => 'prompt');
 }
 
 function requireParsed(parsed: ReturnType<typeof parseManifest>): Manifest {
@@ -142,10 +153,10 @@ function requireParsed(parsed: ReturnType<typeof parseManifest>): Manifest {
   return parsed.manifest;
 }
 
-async function requireText(file: string): Promise<string> {
+async function requireText(path: string, file: string): Promise<string> {
   try {
-    if ((await stat(file)).size > MAX_BYTES) throw new OrchError({ code: 'manifest-size', message: `${file} is larger than 5 MB`, hint: 'move long prompts into files (`prompt-file`)', exitCode: EXIT.usage });
-    return await readFile(file, 'utf8');
+    if ((await stat(path)).size > MAX_BYTES) throw new OrchError({ code: 'manifest-size', message: `${file} is larger than 5 MB`, hint: 'move long prompts into files (`prompt-file`)', exitCode: EXIT.usage });
+    return await readFile(path, 'utf8');
   } catch (error) {
     if (error instanceof OrchError) throw error;
     const { code } = error as NodeJS.ErrnoException;

@@ -24,11 +24,13 @@ export async function preflight(repo: Repository, plan: Plan): Promise<Readonly<
   }
   await requireWritable(repo.commonDir);
   await requireSpace(repo.commonDir, NEEDED_BYTES);
+  const known = await versions;
   await requireRoot(plan.worktrees.root);
-  return await versions;
+  return known;
 }
 
-async function requireAgents(agents: readonly AgentSpec[], root: string): Promise<Record<string, string>> {
+/** All of these programs; returns their versions by the agents’ names, where they say one. Throws OrchError for the first that is missing or too old. */
+export async function requireAgents(agents: readonly AgentSpec[], root: string): Promise<Record<string, string>> {
   const versions = await Promise.all(agents.map(async (agent) => [agent.name, await requireVersion(agent, await requireAgent(agent, root))] as const));
   return Object.fromEntries(versions.filter((entry): entry is readonly [string, string] => entry[1] !== null));
 }

@@ -15,7 +15,7 @@ import { junitReport } from '../reporters/report-junit.ts';
 import { markdownReport } from '../reporters/report-markdown.ts';
 import { requireViewer } from '../reporters/html/viewer.ts';
 import type { StatusDocument, TaskDocument } from '../reporters/status.ts';
-import { loadStatus } from './status.ts';
+import { loadStatus } from './records.ts';
 import { note } from './terminal.ts';
 
 const FORMATS = ['html', 'md', 'junit', 'json'] as const;

@@ -22,7 +22,7 @@ export async function resumeAndReport(options: ResumeOptions, args: ReportingFla
   if (args.detach === true) requireDetachable(args);
   if (args.detach === true || hasFront(wanted)) {
     const { repo: { commonDir }, run, failed, force, tasks = null, budgetUsd = null } = options;
-    return await (args.detach === true ? runDetached : runInFront)({ commonDir, order: { run, failed, force, tasks, budgetUsd }, wanted, color: args.color });
+    return await (args.detach === true ? runDetached : runInFront)({ commonDir, order: { run, failed, force, tasks, budgetUsd, versions: {} }, wanted, color: args.color });
   }
   const end = await drive((hooks) => resumeRun({ ...options, ...hooks }),
     (plan) => createReporting(wanted, plan, args.color));

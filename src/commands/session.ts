@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { serveControl } from './control-server.ts';
 import { createMerge } from './merging.ts';
+import { stateOf } from './records.ts';
 import { requireIsolation, type IsolationParts } from './isolation.ts';
 import { adapterFor } from '../agents/adapters.ts';
 import { createClock } from '../effects/clock.ts';
@@ -12,13 +13,13 @@ import { createFiles } from '../effects/files.ts';
 import { createIntegrity } from '../effects/git/integrity.ts';
 import { createProcesses } from '../effects/processes.ts';
 import type { Containment } from '../effects/processes/containment.ts';
-import { firmestContainment } from '../effects/processes/tiers.ts';
+import { firmestContainment, firmnessNote } from '../effects/processes/tiers.ts';
 import { createWorkspaces } from '../effects/workspaces.ts';
-import type { Clock, Processes, Repository, Workspaces } from '../effects/effects.ts';
+import type { Clock, Processes, Repository, Tier, Workspaces } from '../effects/effects.ts';
 import { acquire, type RunLock } from '../journal/lock.ts';
 import { Journal } from '../journal/journal.ts';
 import { listRuns } from '../journal/run-list.ts';
-import { createRun, loadRun, planHash, type LoadedRun } from '../journal/store.ts';
+import { createRun, loadRun, planHash } from '../journal/store.ts';
 import { runPaths, type RunPaths } from '../journal/run-paths.ts';
 import { OrchError } from '../errors.ts';
 import { crashPoint } from '../lib/crash-point.ts';
@@ -30,6 +31,7 @@ import type { Plan, RunId, TaskId } from '../plan/plan.ts';
 import { Driver, type DriverEnd } from '../run/driver.ts';
 import type { AgentOutput, Fact, RunEvent } from '../run/events.ts';
 import { control, isOpen, type ControlAnswer, type Controlled, type ControlRequest } from '../run/control.ts';
+import { grownPlan } from '../run/grown.ts';
 import { reduce } from '../run/reduce.ts';
 import { initialState, type RunState } from '../run/state.ts';
 
@@ -64,7 +66,7 @@ export async function startRun(options: SessionOptions & { readonly plan: Plan; 
   const paths = await createRun({ commonDir: repo.commonDir, plan, manifestText });
   const first: Fact = startedFact(plan, versions);
   await using lock = await acquire({ dir: paths.dir });
-  return await session({ ...options, trial, paths, lock, state: initialState(plan), first });
+  return await session({ ...options, trial, paths, lock, state: initialState(plan), first, firmest: null });
 }
 
 /** How a run is gone on with. */
@@ -79,19 +81,21 @@ export interface ResumeOptions {
   readonly tasks?: readonly TaskId[];
   /** Limits the whole run from now on, in US dollars. */
   readonly budgetUsd?: number | null;
+  /** Of the agents' programs, for the records of a run that nobody has begun. */
+  readonly versions?: Readonly<Record<string, string>>;
 }
 
 /** Goes on with a run that ended early. */
 export async function resumeRun(options: SessionOptions & ResumeOptions): Promise<SessionEnd> {
-  const { repo, run, failed, force, tasks, budgetUsd = null } = options;
+  const { repo, run, failed, force, tasks, versions, budgetUsd = null } = options;
   const trial = tryContainment();
   const paths = runPaths(repo.commonDir, run);
   await using lock = await acquire({ dir: paths.dir, force });
   // Read under the lock: what the last holder wrote is all there is.
   const loaded = await loadRun(repo.commonDir, run);
   const { plan } = loaded;
-  const first: Fact = loaded.events.length > 0 ? { type: 'run-resumed', failed, ...(tasks === undefined ? {} : { tasks }), ...(budgetUsd === null ? {} : { budgetUsd }) } : startedFact(plan);
-  return await session({ ...options, trial, plan, paths, lock, state: stateOf(loaded), first });
+  const first: Fact = loaded.events.length > 0 ? { type: 'run-resumed', failed, ...(tasks === undefined ? {} : { tasks }), ...(budgetUsd === null ? {} : { budgetUsd }) } : startedFact(plan, versions);
+  return await session({ ...options, trial, plan, paths, lock, state: stateOf(loaded), first, firmest: firmestOf(loaded.events) });
 }
 
 /** Records what is asked of a run that nobody is working on, and puts in order what an earlier orch left; starts no task. Throws OrchError when it is refused. */
@@ -142,12 +146,7 @@ export async function mergeRun(options: SessionOptions & { readonly run: RunId; 
   const loaded = await loadRun(repo.commonDir, run);
   const state = stateOf(loaded);
   const first = await options.request(loaded.plan, state);
-  return first === null ? null : await session({ ...options, trial, plan: loaded.plan, paths, lock, state, first });
-}
-
-/** The state that a run's journal gives. */
-export function stateOf({ plan, events }: Pick<LoadedRun, 'plan' | 'events'>): RunState {
-  return events.reduce<RunState>((state, event) => reduce(plan, state, event), initialState(plan));
+  return first === null ? null : await session({ ...options, trial, plan: loaded.plan, paths, lock, state, first, firmest: firmestOf(loaded.events) });
 }
 
 /** Begun at once, because it waits for programs, and so does what comes before it is needed for disks. */
@@ -158,6 +157,12 @@ function tryContainment(): Promise<Containment> {
   return trial;
 }
 
+/** The firmest tier that the journal has of any attempt. */
+function firmestOf(events: readonly RunEvent[]): Tier | null {
+  const tiers = events.flatMap((event) => (event.type === 'phase-finished' && event.result.detail?.tier !== undefined ? [event.result.detail.tier] : []));
+  return tiers.length === 0 ? null : (Math.min(...tiers) as Tier);
+}
+
 interface Begun extends SessionOptions {
   /** The firmest way to hold agents together that works on this machine. */
   readonly trial: Promise<Containment>;
@@ -166,6 +171,8 @@ interface Begun extends SessionOptions {
   readonly lock: RunLock;
   readonly state: RunState;
   readonly first: Fact;
+  /** How agents of this run were held before; null = none was. Absent: none is started. */
+  readonly firmest?: Tier | null;
   /** What is recorded with it, before anything is decided. */
   readonly alongside?: (opened: RunState) => readonly Fact[];
 }
@@ -175,7 +182,10 @@ async function session(begun: Begun): Promise<SessionEnd> {
   const clock = createClock();
   const since = clock.now();
   const isolation = await requireIsolation({ plan, repo, clock, notice: (line) => begun.onNotice?.(line) });
-  const processes = createProcesses({ clock, containment: await begun.trial, ...(isolation.containment === null ? {} : { sandbox: isolation.containment }) });
+  const containment = await begun.trial;
+  const firmness = begun.firmest === undefined ? null : firmnessNote(containment.tier, begun.firmest);
+  if (firmness !== null) begun.onNotice?.(firmness);
+  const processes = createProcesses({ clock, containment, ...(isolation.containment === null ? {} : { sandbox: isolation.containment }) });
   // Whatever an earlier process left running must be gone before its worktrees are touched.
   const orphans = first.type !== 'run-started' ? await processes.reap({ run: plan.run, dir: paths.dir }) : 0;
   if (orphans > 0) begun.onNotice?.(`note: what the last orch had left running was stopped (${orphans === 1 ? '1 process' : `${orphans} processes`})`);
@@ -184,7 +194,7 @@ async function session(begun: Begun): Promise<SessionEnd> {
   const listener = begun.listener(plan);
   const workspaces = await createWorkspaces({ repo, root: plan.worktrees.root, owner: { run: plan.run, dir: paths.dir } });
   const context = phaseContext({ repo, plan, paths, clock, processes, workspaces, listener, isolation, onSignal: (signal) => driver.signal(signal) });
-  const found = await reconcile(context, state);
+  const found = await reconcile({ ...context, plan: grownPlan(plan, state) }, state);
   crashPoint('reconciled');
   const driver: Driver = new Driver({
     plan, state, found, first, alongside: begun.alongside?.(fold(plan, state, [...found, first])) ?? [], journal, clock, onEvent: (event, after) => listener.onEvent(event, after), phases: { ...createPhases(context), merge: createMerge({ plan, repo, paths, clock, processes, isolation }) },
@@ -224,7 +234,7 @@ function phaseContext({ repo, plan, paths, clock, processes, workspaces, listene
     adapterOf: adapterFor,
     attemptPaths: (task, attempt) => {
       const files = paths.attempt(task, attempt);
-      return { dir: files.dir, prompt: files.prompt, log: files.output, ended: path.join(files.dir, 'ended.json'), trace: path.join(files.dir, 'git.ndjson'), result: files.result, output: path.join(files.dir, 'outputs.txt') };
+      return { dir: files.dir, prompt: files.prompt, log: files.output, ended: path.join(files.dir, 'ended.json'), trace: path.join(files.dir, 'git.ndjson'), result: files.result, report: path.join(files.dir, 'usage.json'), output: path.join(files.dir, 'outputs.txt') };
     },
     environment: (set, pass) => agentEnvironment({ parent: process.env, pass, set }),
     async sandboxOf(workspace, { dir, ended, result }) {

@@ -14,7 +14,7 @@ import { startedTask } from '../phases/needs.ts';
 import type { AgentSpec, Plan, PlannedTask, RunId, Sha } from '../plan/plan.ts';
 import { grownPlan } from '../run/grown.ts';
 import type { TaskState } from '../run/state.ts';
-import { stateOf } from './session.ts';
+import { stateOf } from './records.ts';
 
 /** A task whose agent's session can be continued. */
 export interface Takeover {
@@ -76,7 +76,7 @@ function refusal(message: string, hint: string): OrchError {
 
 /** A run that goes on still owns its tasks, except those that have failed for good. */
 function requireLeftAlone({ id, run, state: { now }, isPutAway }: { id: string; run: RunId; state: TaskState; isPutAway: boolean }): void {
-  if (now.at === 'running') throw refusal(`${id} is still running (${now.phase})`, `watch it with: orch logs ${id} -f`);
+  if (now.at === 'running') throw refusal(`${id} is still running (${now.phase})`, `orch logs ${id} -f shows what it does, orch cancel ${id} stops it`);
   if (now.at !== 'settled') throw refusal(`${id} has not ended: run ${run} will go on with it`, `orch status ${run} ${id}`);
   // Its branch is watched until then: what somebody commits there would be taken for tampering, and put back.
   if (now.outcome === 'completed') throw refusal(`${id} has completed, and run ${run} keeps its branch as it is until the run ends`, `orch diff ${id} shows it meanwhile`);

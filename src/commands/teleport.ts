@@ -14,7 +14,7 @@ import { shellWords } from '../lib/shell.ts';
 import { safeText } from '../lib/terminal.ts';
 import { describeExit } from '../phases/command.ts';
 import { requireAgent } from './preflight.ts';
-import { loadStatus, requireTask } from './status.ts';
+import { loadStatus, requireTask } from './records.ts';
 import { requireTakeover, type Takeover } from './takeover.ts';
 import { note, print } from './terminal.ts';
 
@@ -82,7 +82,7 @@ async function recover(workspaces: Workspaces, { plan, task, workspace, tip }: T
 }
 
 async function environment(workspaces: Workspaces, { plan, adapter, spec, work, task, workspace, sessionId }: Takeover): Promise<Record<string, string>> {
-  const launch = adapter.launch({ spec, work, prompt: '', promptFile: '', newSessionId: sessionId, resume: sessionId });
+  const launch = adapter.launch({ spec, work, prompt: '', promptFile: '', reportFile: '', newSessionId: sessionId, resume: sessionId });
   const set = { ...spec.env, ...launch.env, ...(await workspaces.variables(workspace)), ...task.env };
   return agentEnvironment({ parent: process.env, pass: [...plan.passEnv, ...adapter.passEnv], set });
 }

@@ -9,7 +9,7 @@ import type { RunId, TaskId } from '../plan/plan.ts';
 import { grownPlan } from '../run/grown.ts';
 import type { RunState } from '../run/state.ts';
 import { follow } from './follow.ts';
-import { stateOf } from './session.ts';
+import { stateOf } from './records.ts';
 import { note } from './terminal.ts';
 
 export interface WaitArgs {
@@ -39,10 +39,12 @@ export async function waitCommand(args: WaitArgs): Promise<number> {
 async function requireWaited(commonDir: string, { what, run: named }: WaitArgs): Promise<{ run: RunId; task: TaskId | null }> {
   if (what === undefined) return { run: await resolveRun(commonDir, named), task: null };
   const asRun = named === undefined ? await resolveRun(commonDir, what).catch((error: unknown) => error) : null;
-  if (typeof asRun === 'string') return { run: asRun, task: null };
+  if (asRun === what) return { run: what, task: null };
   const run = await resolveRun(commonDir, named);
   const loaded = await loadRun(commonDir, run);
   if (grownPlan(loaded.plan, stateOf(loaded)).tasks.some(({ id }) => id === what)) return { run, task: what };
+  // The beginning of a run's id says less than the whole id of a task.
+  if (typeof asRun === 'string') return { run: asRun, task: null };
   if (asRun !== null && !(asRun instanceof OrchError)) throw asRun;
   throw new OrchError({ code: 'no-such', message: `${JSON.stringify(what)} is neither a run nor a task of ${run}`, hint: 'orch runs and orch status list them', exitCode: EXIT.usage });
 }

@@ -22,7 +22,7 @@ const REAP_GRACE_MS = 2000;
 
 export interface ProcessesOptions {
   readonly clock: Clock;
-  /** The tier, chosen by `chooseTier`; without it the one that works everywhere. */
+  /** The tier, found by `firmestContainment`; without it the one that works everywhere. */
   readonly containment?: Containment;
   /** For a spec with a `sandbox`, from `probeSandbox`; without it such a spec is refused. */
   readonly sandbox?: Containment;

@@ -46,7 +46,8 @@ export const MERGE_CRASH_POINTS = [
   'merge-stacked', // commits are stacked and kept by references
   'merge-verified',
   'merge-landing', // what is about to be on the target is recorded, the target was not touched
-  'merge-landed', // the target was moved, which is not recorded
+  'target-moved', // the target was moved, what waited for it is still on its branch
+  'merge-landed', // all of that is done, and not recorded
   'merge-told', // how each task ended is recorded, worktrees and references are still there
 ] as const;
 

@@ -127,6 +127,9 @@ async function candidatesOf(git: MergeGit, branches: readonly DeliveredBranch[],
   });
 }
 
+/** Branches of a batch when nothing is verified: there is no failure that a smaller one could find. */
+const ALL_AT_ONCE = 10_000;
+
 interface QueueRun {
   readonly world: RunMergeWorld;
   readonly watch: Watch;
@@ -140,7 +143,7 @@ interface QueueRun {
 async function mergeQueue({ world, watch, candidates, slots, settings, stop, record }: QueueRun): Promise<void> {
   const merger = new Merger({
     world: settings.verify.length > 0 ? steps(world) : { ...steps(world), verify: async () => await Promise.resolve('pass' as const) },
-    state: initialQueue({ slots, batch: settings.batch }),
+    state: initialQueue({ slots, batch: settings.verify.length === 0 && settings.batch === 'auto' ? ALL_AT_ONCE : settings.batch }),
     record: async (fact: MergeFact) => {
       const facts = watch.factsOf(fact, merger.state);
       if (facts.length > 0) await record(facts);

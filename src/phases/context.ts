@@ -17,6 +17,8 @@ export interface AttemptPaths {
   readonly result: string;
   /** The git commands that the agent ran. */
   readonly trace: string;
+  /** What the client says that it used, where it writes that to a file. */
+  readonly report: string;
   /** `$ORCH_OUTPUT`. */
   readonly output: string;
 }

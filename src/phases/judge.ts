@@ -12,7 +12,9 @@ export type Judgement =
 
 /** The judgement over one attempt. The order matters: the first cause found is the one that explains the others. */
 export function judge(task: PlannedTask, exit: Exit, verdict: Verdict, collected: Collected): Judgement {
-  if (exit.kind === 'killed') return no('interrupted', 'never', `stopped (${exit.by})`);
+  // A client that was stopped because its provider refuses it: the verdict says what it was refused for.
+  const isGivenUp = exit.kind === 'killed' && exit.by === 'provider-limit' && !verdict.ok && verdict.reason !== 'interrupted';
+  if (exit.kind === 'killed' && !isGivenUp) return no('interrupted', 'never', `stopped (${exit.by})`);
   if (exit.kind === 'timeout') {
     const feedback = `An earlier attempt was stopped: ${describeExit(exit)}. What it had done is saved on ${collected.delivery.ref}.`;
     return { ...no(exit.idle ? 'idle' : 'timeout', 'timeout', describeExit(exit)), feedback };

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { OrchError } from '../errors.ts';
 import type { Launch, StreamReader, Verdict } from '../agents/adapter.ts';
 import { priced } from '../agents/prices.ts';
-import type { ProcessSpec } from '../effects/effects.ts';
+import type { ProcessSpec, StopRequest } from '../effects/effects.ts';
 import { crashPoint } from '../lib/crash-point.ts';
 import type { AgentReport, PhaseResult } from '../run/events.ts';
 import { allowanceOf } from '../run/budget.ts';
@@ -17,6 +17,7 @@ import { forgetEnd, saveEnd, settle, type Ended } from './settle.ts';
 import { ensureWorkspace } from './setup.ts';
 import { watched } from './tamper.ts';
 
+const MAX_REPORT_BYTES = 1024 * 1024;
 const NO_REPORT: AgentReport = { sessionId: null, model: null, costUsd: null, tokens: null, turns: null, result: null };
 
 export async function work(context: PhaseContext, job: Job): Promise<PhaseResult> {
@@ -27,12 +28,13 @@ export async function work(context: PhaseContext, job: Job): Promise<PhaseResult
   if (!ready.ok) return ready;
   const paths = context.attemptPaths(task.id, action.attempt);
   await context.files.makeDir(paths.dir);
-  await forgetEnd(context, paths);
+  await Promise.all([forgetEnd(context, paths), context.files.remove(paths.report)]);
   const started = await start(context, job, paths);
   if ('refusal' in started) return failed('spawn', 'never', started.refusal);
   const { launch, reader, pass } = started;
   await context.files.writeText(paths.output, '');
   crashPoint('attempt-begun');
+  const givingUp = new AbortController();
   const spec: ProcessSpec = {
     command: launch.command, args: launch.args, cwd: workspace.path, stdin: launch.stdin,
     env: context.environment({ ...launch.env, ...(await attemptVariables(context, job, workspace)), ...traced(paths) }, [...context.plan.passEnv, ...pass]),
@@ -40,6 +42,7 @@ export async function work(context: PhaseContext, job: Job): Promise<PhaseResult
     ...(await sandboxed(context, workspace, paths)),
     onLine: (line, stream) => {
       const text = reader.line(line, stream);
+      if (reader.isGivenUp?.() === true) givingUp.abort({ reason: 'provider-limit', forced: false } satisfies StopRequest);
       if (text !== null) context.onOutput({ task: task.id, attempt: action.attempt, text });
       const signal = reader.signal?.() ?? null;
       if (signal !== null) context.onSignal({ type: 'provider-signal', task: task.id, attempt: action.attempt, signal });
@@ -47,9 +50,11 @@ export async function work(context: PhaseContext, job: Job): Promise<PhaseResult
   };
   // In a sandbox nothing of what is watched is within its reach: whoever changes it is somebody else.
   const who = { task: task.id, workspace, kind: spec.sandbox === undefined ? 'agent' : 'command', trace: paths.trace } as const;
-  const { value: end, tampering } = await watched(context, who, { run: job.run, work: async () => await context.processes.run(spec, stop.gentle, stop.force) });
+  const stopped = AbortSignal.any([stop.gentle, givingUp.signal]);
+  const { value: end, tampering } = await watched(context, who, { run: job.run, work: async () => await context.processes.run(spec, stopped, stop.force) });
   crashPoint('agent-ended');
-  const said = reader.verdict({ exit: end.exit, stderrTail: end.stderrTail, stdoutTail: end.stdoutTail, now: context.clock.now() });
+  const reportFile = await context.files.readText(paths.report, MAX_REPORT_BYTES);
+  const said = reader.verdict({ exit: end.exit, stderrTail: end.stderrTail, stdoutTail: end.stdoutTail, reportFile, now: context.clock.now() });
   const verdict: Verdict = { ...said, report: priced(said.report, { asked: modelOf(task, job.state), prices: context.plan.prices }) };
   const { exit, durationMs, leftovers, tier } = end;
   const ended: Ended = { v: 1, start: workspace.start, exit, durationMs, leftovers, tier, verdict, tampered: tampering.done, notes: [...(ready.detail.notes ?? []), ...tampering.notes] };
@@ -79,11 +84,13 @@ async function start(context: PhaseContext, job: Job, paths: AttemptPaths): Prom
   const prompt = promptFor(task.work.prompt, { isResumed: resume !== null, feedback: state.feedback, lastFailure: state.lastFailure, saved: state.delivery });
   await context.files.writeText(paths.prompt, prompt);
   try {
-    const index = indexOfTask(context.plan, task.id);
+    const newSessionId = context.newId();
     const launch = adapter.launch({
-      spec, work: { ...task.work, model: modelOf(task, state) }, prompt, promptFile: paths.prompt, newSessionId: context.newId(), resume, budgetUsd: allowanceOf(context.plan, run, index),
+      spec, work: { ...task.work, model: modelOf(task, state) }, prompt, promptFile: paths.prompt, reportFile: paths.report, newSessionId, resume,
+      budgetUsd: allowanceOf(context.plan, run, indexOfTask(context.plan, task.id)),
     });
-    return { launch: { ...launch, command: programPath(context, launch.command), env: { ...spec.env, ...launch.env } }, reader: adapter.read(spec, resume === null ? null : state.report?.sessionTokens), pass: adapter.passEnv };
+    const session = { id: resume ?? newSessionId, tokens: resume === null ? null : (state.report?.sessionTokens ?? null) };
+    return { launch: { ...launch, command: programPath(context, launch.command), env: { ...spec.env, ...launch.env } }, reader: adapter.read(spec, session), pass: adapter.passEnv };
   } catch (error) {
     // What only this prompt shows, such as its being too long for an argument.
     if (error instanceof OrchError) return { refusal: error.hint === undefined ? error.message : `${error.message}; ${error.hint}` };

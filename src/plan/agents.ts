@@ -17,9 +17,6 @@ export interface AdapterCapabilities {
   readonly permissionMode: readonly string[];
 }
 
-/** Clients of later versions. */
-const LATER = new Set(['gemini', 'opencode']);
-
 /** The agent of that name, or null and a diagnostic. */
 export function requiredAgent(name: Picked<string>, agents: ReadonlyMap<string, AgentSpec>, diagnostics: Diagnostic[]): AgentSpec | null {
   const spec = agents.get(name.value);
@@ -27,8 +24,8 @@ export function requiredAgent(name: Picked<string>, agents: ReadonlyMap<string, 
   const known = [...agents.keys()];
   const list = `known: ${known.join(', ')}`;
   const meant = nearest(name.value, known);
-  const hint = LATER.has(name.value) || meant === undefined ? `${list}; define it under \`agents:\` with a \`command\`` : `did you mean \`${meant}\`? ${list}`;
-  const message = LATER.has(name.value) ? `the agent ${quoted(name.value)} is not built into this version` : `there is no agent ${quoted(name.value)}`;
+  const hint = meant === undefined ? `${list}; define it under \`agents:\` with a \`command\`` : `did you mean \`${meant}\`? ${list}`;
+  const message = `there is no agent ${quoted(name.value)}`;
   diagnostics.push(problem(placeOf(name), message, hint));
   return null;
 }

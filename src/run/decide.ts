@@ -8,7 +8,7 @@ import { overBudgetText } from './budget.ts';
 import { brokenBy, notStartedText } from './breaker.ts';
 import { isBeyond } from './gate.ts';
 import { grownPlan, openFanOuts } from './grown.ts';
-import { exitCodeOf, isMaxFailReached, keptBecause, outcomeOf } from './outcome.ts';
+import { exitCodeOf, isLimit, isMaxFailReached, keptBecause, outcomeOf } from './outcome.ts';
 import { unmergedTasks } from './merges.ts';
 import { indexOf, indexOfTask } from './plan-index.ts';
 import { startsOf } from './starts.ts';
@@ -124,8 +124,12 @@ function settleWaiting(plan: Plan, state: RunState, why: { reason: FailureReason
     if (now?.at !== 'waiting' || (why.onlyNew && (now.next !== 'prepare' || now.attempt > 1))) continue;
     const blocked = blockedBy(plan, state, index);
     if (typeof blocked === 'object') return blocked;
-    const outcome = why.reason === 'rate-limited' ? 'cancelled' : outcomeOf(why.reason);
-    return { record: { type: 'task-settled', task: idAt(plan, index), outcome, reason: why.reason, message: why.message } };
+    // What the provider told this task itself says more than that there was a limit.
+    const last = state.tasks[index]?.lastFailure ?? null;
+    const own = isLimit(why.reason) && last !== null && isLimit(last.reason) ? last : null;
+    const outcome = isLimit(why.reason) ? 'cancelled' : outcomeOf(why.reason);
+    const message = own === null ? why.message : `${why.message}: ${own.message}`;
+    return { record: { type: 'task-settled', task: idAt(plan, index), outcome, reason: own?.reason ?? why.reason, message } };
   }
   return undefined;
 }

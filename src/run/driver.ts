@@ -86,7 +86,7 @@ export class Driver {
     this.#slots = new Slots(options.plan.maxParallel);
     this.#inbox.push(...[...(options.found ?? []), options.first, ...(options.alongside ?? [])].map((fact) => ({ fact })));
     // Every running phase listens; a thousand of them are no leak.
-    setMaxListeners(0, this.#force.signal);
+    setMaxListeners(0, this.#gentle.signal, this.#force.signal);
     this.done = this.#run();
   }
 
@@ -168,6 +168,8 @@ export class Driver {
     const take = (fact: Fact): void => {
       const event: RunEvent = { v: 1, seq: this.#state.seq + 1, at: now, run: plan.run, ...fact };
       this.#state = reduce(plan, this.#state, event);
+      // From here on, and not before, the state says what there is to do.
+      if (event.type === 'worktree-released') this.#releasing.delete(event.task);
       events.push({ event, state: this.#state });
     };
     for (const message of this.#inbox.splice(0)) {
@@ -211,6 +213,7 @@ export class Driver {
     const { phases } = this.#options;
     const plan = grownPlan(this.#options.plan, this.#state);
     const own = new AbortController();
+    setMaxListeners(0, own.signal);
     if (this.#gentle.signal.aborted) own.abort(this.#gentle.signal.reason);
     this.#stops.set(action.task, own);
     const stop: Stop = { gentle: own.signal, force: this.#force.signal };
@@ -239,10 +242,7 @@ export class Driver {
       const state = this.#state.tasks[index];
       if (task === undefined || state === undefined || this.#releasing.has(task.id) || keptBecause(plan, state) !== null) continue;
       this.#releasing.add(task.id);
-      void this.#await(phases.release(task, state), (kept): Fact => {
-        this.#releasing.delete(task.id);
-        return { type: 'worktree-released', task: task.id, kept };
-      });
+      void this.#await(phases.release(task, state), (kept): Fact => ({ type: 'worktree-released', task: task.id, kept }));
     }
   }
 

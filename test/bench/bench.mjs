@@ -12,10 +12,11 @@ import { plans, resumes } from './large-plans.mjs';
 import { manyTasks } from './many-tasks.mjs';
 import { merging } from './merging.mjs';
 import { startUp } from './start-up.mjs';
+import { starts } from './starts.mjs';
 
-const ALL = 'a,b,c,d,e,f';
+const ALL = 'a,b,c,d,e,f,g';
 const { values } = parseArgs({ options: { only: { type: 'string', default: ALL }, quick: { type: 'boolean', default: false }, full: { type: 'boolean', default: false } } });
-const sections = { a: manyTasks, b: startUp, c: chatty, d: plans, e: resumes, f: merging };
+const sections = { a: manyTasks, b: startUp, c: chatty, d: plans, e: resumes, f: merging, g: starts };
 const wanted = values.only.split(',');
 
 const verdict = ({ aim, measured }) => (aim === undefined ? '' : measured <= aim ? 'met' : '**missed**');

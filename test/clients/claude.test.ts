@@ -57,7 +57,7 @@ describe.skipIf(program === null)(`claude ${CLAUDE.version}`, () => {
   async function attempt(scenario: Scenario, options: Options = {}): Promise<Attempt> {
     const work: AgentWork = { kind: 'agent', agent: 'claude', prompt: 'do it', model: 'claude-sonnet-4-5', args: [], maxTurns: null, permissionMode: null, allowedTools: [], ...options.work };
     const spec = { name: 'claude', adapter: 'claude', command: [program ?? ''], prompt: 'stdin', output: 'text', args: [], env: {} } as const;
-    const launch = adapter.launch({ spec, work, prompt: work.prompt, promptFile: '/dev/null', newSessionId: randomUUID(), resume: null, ...options.launch });
+    const launch = adapter.launch({ spec, work, prompt: work.prompt, promptFile: '/dev/null', reportFile: '/dev/null', newSessionId: randomUUID(), resume: null, ...options.launch });
     const env = agentEnvironment({
       parent: { PATH: process.env['PATH'], HOME: rig.dir, LANG: 'C.UTF-8', ANTHROPIC_API_KEY: 'sk-test-dummy-key', ANTHROPIC_BASE_URL: provider.url(scenario) },
       pass: adapter.passEnv,

@@ -25,9 +25,11 @@ const TRIPLES: Readonly<Record<string, string>> = {
 export const CLAUDE: Client = { name: 'claude', version: '2.1.328', packageName: `@anthropic-ai/claude-code-${platform}`, program: 'claude' };
 export const CODEX: Client = { name: 'codex', version: '0.169.0', packageName: '@openai/codex', packageVersion: `0.169.0-${platform}`, program: `vendor/${TRIPLES[platform] ?? ''}/bin/codex` };
 export const COPILOT: Client = { name: 'copilot', version: '1.0.102', packageName: `@github/copilot-${platform}`, program: 'copilot' };
+export const GEMINI: Client = { name: 'gemini', version: '0.61.0', packageName: '@google/gemini-cli', program: 'bundle/gemini.js' };
+export const OPENCODE: Client = { name: 'opencode', version: '1.18.33', packageName: `opencode-${platform}`, program: 'bin/opencode' };
 
 /** All that are installed before the first test. */
-export const CLIENTS: readonly Client[] = [CLAUDE, CODEX, COPILOT];
+export const CLIENTS: readonly Client[] = [CLAUDE, CODEX, COPILOT, GEMINI, OPENCODE];
 
 const cacheRoot = path.join(process.env['XDG_CACHE_HOME'] ?? path.join(os.userInfo().homedir, '.cache'), 'orch-test-clients');
 

@@ -1,21 +1,18 @@
 // What can be asked of a run from another terminal: cancel, retry and add, of a live run by its socket, of a stopped one by
 // its records. Agents wait for files, so that nothing here guesses at time.
-import { existsSync, lstatSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import path from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { eachProject } from '../support/each.ts';
 import { processesOf } from '../support/invariants.ts';
-import { appears, type Running } from '../support/orch.ts';
-import { agentsOf, makeProject, type Project } from '../support/project.ts';
+import { type Running } from '../support/orch.ts';
+import { agentsOf, script, type Project } from '../support/project.ts';
+import { appears } from '../support/wait.ts';
 
 let project: Project;
-beforeEach(() => {
-  project = makeProject();
-  mkdirSync(at(''), { recursive: true });
-});
-afterEach(() => { project.dispose(); });
-const at = (name: string): string => path.join(project.home, 'signals', name);
-const script = (...lines: string[]): string => JSON.stringify(lines.join('\n'));
+eachProject((made) => { project = made; });
+const at = (name: string): string => project.at(name);
 const runDir = (run: string): string => path.join(project.path, '.git', 'orch', 'runs', run);
 const go = (name: string): void => { writeFileSync(at(name), ''); };
 

@@ -6,19 +6,20 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CRASH_POINTS, MERGE_CRASH_POINTS, PULL_REQUEST_CRASH_POINTS, SANDBOX_CRASH_POINTS, type CrashPoint } from '../../src/lib/crash-point.ts';
 import { branchesOf, expectReachable, expectTidy, workIn } from '../support/invariants.ts';
 import { orch } from '../support/orch.ts';
-import { makeProject, type Project } from '../support/project.ts';
+import { makeProject, script, type Project } from '../support/project.ts';
 import { checkoutState } from '../support/repo.ts';
 
-const script = (...lines: string[]): string => JSON.stringify(lines.join('\n'));
+/** A shell that takes its prompt for a script: it starts in a tenth of the time of a program in JavaScript. */
+const config = { agents: { mine: { command: ['/bin/sh'], prompt: 'stdin', output: 'text' } } };
 
 /** Every phase, a retry of each kind, dependents, a task that fails and stays, one that is skipped, a daemon. */
 const MANIFEST = `
 max-parallel: 3
 tasks:
-  first: { setup: "mkdir -p build && echo made > build/out.txt", verify: "test -f build/out.txt && test -f mine.txt", prompt: ${script('edit mine.txt one', 'commit Mine', 'edit more/theirs.txt two')} }
+  first: { setup: "mkdir -p build && echo made > build/out.txt", verify: "test -f build/out.txt && test -f mine.txt", prompt: ${script('echo one > mine.txt', 'git add -A', 'git commit -q -m Mine', 'mkdir -p more', 'echo two > more/theirs.txt')} }
   again: { retries: 9, verify: "echo junk > junk.txt; grep -q fixed state.txt", run: "if [ -f state.txt ]; then echo fixed > state.txt; else echo broken > state.txt; fi; (sleep 300 >/dev/null 2>&1 &)" }
   both: { needs: [first, again], run: "git ls-files > list.txt" }
-  stays: { retries: 1, prompt: ${script('edit half.txt half', 'fail 3')} }
+  stays: { retries: 1, prompt: ${script('echo half > half.txt', 'exit 3')} }
   never: { needs: stays, run: "true" }
 `;
 
@@ -37,7 +38,7 @@ async function arrived(project: Project, run: string): Promise<Arrived> {
 }
 /** Works of one task that ended well: more than one means that somebody paid twice. */
 function endedWell(project: Project, run: string): Record<string, number> {
-  const dir = path.join(project.git('rev-parse', '--path-format=absolute', '--git-common-dir'), 'orch', 'runs', run);
+  const dir = path.join(project.commonDir, 'orch', 'runs', run);
   const counts: Record<string, number> = {};
   const lines = readdirSync(dir).filter((name) => name.startsWith('journal.')).flatMap((name) => readFileSync(path.join(dir, name), 'utf8').split('\n'));
   for (const line of lines.filter((text) => text.includes('"type":"phase-finished"') && text.includes('"phase":"work"'))) {
@@ -49,7 +50,7 @@ function endedWell(project: Project, run: string): Record<string, number> {
 
 let wanted: Arrived;
 beforeAll(async () => {
-  const project = makeProject();
+  const project = makeProject({ config });
   const ended = await project.run(['run', project.manifest(MANIFEST), '--run-id', 'walk']);
   expect(ended.code, ended.stderr).toBe(1);
   wanted = await arrived(project, 'walk');
@@ -71,7 +72,7 @@ const cases = CRASH_POINTS.flatMap((point) => [1, ...(LATER[point] ?? [])].map((
 
 describe.concurrent('killed at', () => {
   test.each(cases)('%s, time %i', async (point, n) => {
-    const project = makeProject();
+    const project = makeProject({ config });
     // Agents of different repositories must not be taken for each other's.
     const run = `walk-${point}-${n}`;
     try {
@@ -100,8 +101,41 @@ describe.concurrent('killed at', () => {
   });
 });
 
+describe.concurrent('an agent', () => {
+  const counting = (project: Project): string => `
+tasks:
+  once: { verify: "test -f a.txt", run: ${script(`echo run >> '${project.home}/runs'`, 'echo a > a.txt')} }
+`;
+  const runs = (project: Project): number => readFileSync(path.join(project.home, 'runs'), 'utf8').trim().split('\n').length;
+
+  test.each(['end-saved', 'tree-written', 'work-saved', 'work-collected', 'result-saved'] as const)('whose end is written down is not run again (%s)', async (point) => {
+    const project = makeProject();
+    const run = `paid-${point}`;
+    const crashed = await project.run(['run', project.manifest(counting(project)), '--run-id', run], { env: { ORCH_CRASH_AT: point } });
+    expect(crashed.signal, crashed.stderr).toBe('SIGKILL');
+    expect((await project.run(['resume', run])).code).toBe(0);
+    expect(runs(project)).toBe(1);
+    project.dispose();
+  });
+
+  test.each(['attempt-begun:2', 'agent-ended'])('that has to be run again leaves what it had to a rescue reference (%s)', async (point) => {
+    const project = makeProject();
+    const run = `twice-${point.replace(':', '-')}`;
+    // The first of them does not come to its end, or nobody learns of it.
+    const manifest = project.manifest(`tasks: { twice: { retries: 1, run: ${script(`if mkdir '${project.home}/first' 2>/dev/null`, 'then cat /proc/sys/kernel/random/uuid > draft.txt; mkdir sub; cat /proc/sys/kernel/random/uuid > sub/more.txt; exit 1', 'fi', 'echo a > a.txt')} } }`);
+    const crashed = await project.run(['run', manifest, '--run-id', run], { env: { ORCH_CRASH_AT: point } });
+    expect(crashed.signal, crashed.stderr).toBe('SIGKILL');
+    const work = workIn(project, run);
+    expect((await project.run(['resume', run])).code).toBe(0);
+    expectReachable(project, work);
+    const saved = project.git('rev-list', '--objects', '--all').split('\n').map((line) => line.split(' ')[1]);
+    expect(saved).toEqual(expect.arrayContaining(['draft.txt', 'sub/more.txt']));
+    project.dispose();
+  });
+});
+
 test('a run that has arrived is resumed to the same end, and nothing is done', async () => {
-  const project = makeProject();
+  const project = makeProject({ config });
   await project.run(['run', project.manifest(MANIFEST), '--run-id', 'walk']);
   const before = await arrived(project, 'walk');
   const again = await project.run(['resume', 'walk']);

@@ -10,7 +10,7 @@ import type { StatusDocument } from '../../src/reporters/status.ts';
 import { rewrite as untyped } from '../support/codemod.mjs';
 import type { Ended } from '../support/orch.ts';
 import { makeProject, type Project } from '../support/project.ts';
-import { checkoutState } from '../support/repo.ts';
+import { changedFiles, checkoutState } from '../support/repo.ts';
 
 const rewrite = untyped as (code: string) => string;
 const modules = realpathSync(path.join(import.meta.dirname, '..', '..', 'node_modules'));
@@ -70,7 +70,10 @@ test('every task completed, in at most five files of one folder', () => {
 
 test('every file is changed exactly once across the branches, and as the codemod would', async () => {
   const base = project.git('rev-parse', 'main');
-  const changed = status.tasks.flatMap(({ branch }) => project.git('diff', '--name-only', base, branch).split('\n').map((file) => ({ file, branch })));
+  const files = changedFiles(project, status.tasks.map(({ head }) => [base, head ?? '']));
+  const changed = status.tasks.flatMap(({ branch }, index) => (files[index] ?? []).map((file) => ({ file, branch })));
+  const heads = project.git('for-each-ref', '--format=%(refname:short) %(objectname)', 'refs/heads/orch').split('\n');
+  expect(heads.sort()).toEqual(status.tasks.map(({ branch, head }) => `${branch} ${head}`).sort());
   expect(changed.map(({ file }) => file).toSorted()).toEqual([...originals.keys()].toSorted());
   for (const { file, branch } of changed.filter((_, index) => index % 20 === 0)) {
     const now = project.git('show', `${branch}:${file}`);

@@ -1,17 +1,14 @@
 // Tasks that are made while a run goes on, outputs and context, from the manifest to the branches; and what is refused.
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { appears } from '../support/orch.ts';
+import { describe, expect, test } from 'vitest';
+import { eachProject } from '../support/each.ts';
 import { leavesNothing, makeProject, type Project } from '../support/project.ts';
+import { appears } from '../support/wait.ts';
 
 let project: Project;
-const at = (name: string): string => path.join(project.home, 'signals', name);
-beforeEach(() => {
-  project = makeProject();
-  mkdirSync(at(''), { recursive: true });
-});
-afterEach(() => { project.dispose(); });
+const at = (name: string): string => project.at(name);
+eachProject((made) => { project = made; });
 const outcomes = async (): Promise<string[]> => (await project.status()).tasks.map(({ id, outcome, reason }) => `${id} ${outcome}${reason === null ? '' : ` ${reason}`}`);
 
 describe('kill -9 between the scan and the first of its tasks', () => {
@@ -54,7 +51,7 @@ tasks:
 
   /** As if orch had been killed before a fact was on disk. */
   function forget(run: string, type: string): void {
-    const dir = path.join(project.git('rev-parse', '--path-format=absolute', '--git-common-dir'), 'orch', 'runs', run);
+    const dir = path.join(project.commonDir, 'orch', 'runs', run);
     const file = path.join(dir, readdirSync(dir).find((name) => name.startsWith('journal.')) ?? '');
     const lines = readFileSync(file, 'utf8').split('\n');
     writeFileSync(file, lines.slice(0, lines.findIndex((line) => line.includes(`"type":"${type}"`))).map((line) => `${line}\n`).join(''));

@@ -2,34 +2,31 @@
 // are never left alone.
 import { mkdirSync, readFileSync, watch, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { eachProject } from '../support/each.ts';
 import { processesOf } from '../support/invariants.ts';
-import { appears, type Running } from '../support/orch.ts';
-import { agentsOf, makeProject, type Project } from '../support/project.ts';
+import { type Running } from '../support/orch.ts';
+import { agentsOf, script, type Project } from '../support/project.ts';
 import { hasTerminals, runInTerminal } from '../support/pty.ts';
 import type { Screen } from '../support/screen.ts';
 import { CLI } from '../support/orch.ts';
+import { appears, until } from '../support/wait.ts';
 
 let project: Project;
-beforeEach(() => {
-  project = makeProject({ name: 'repo' });
-  mkdirSync(at(''), { recursive: true });
-});
-afterEach(() => { project.dispose(); });
-const at = (name: string): string => path.join(project.home, 'signals', name);
-const script = (...lines: string[]): string => JSON.stringify(lines.join('\n'));
+const at = (name: string): string => project.at(name);
+eachProject((made) => { project = made; }, { name: 'repo' });
 const delay = async (ms: number): Promise<void> => { await new Promise((resolve) => { setTimeout(resolve, ms); }); };
 const stateOf = (pid: number): string => /\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, 'latin1'))?.[1] ?? '?';
 
 
-async function begin(fields = '', ...steps: string[]): Promise<Running> {
-  const running = project.start(['run', project.manifest(`tasks:\n  a: { ${fields} prompt: ${script('edit half.txt half', ...steps, `touch ${at('ready')}`, `wait ${at('go')}`, 'edit a.txt done')} }\n`), '--run-id', `signals-${process.pid}`]);
+async function begin(...steps: string[]): Promise<Running> {
+  const running = project.start(['run', project.manifest(`tasks:\n  a: { prompt: ${script('edit half.txt half', ...steps, `touch ${at('ready')}`, `wait ${at('go')}`, 'edit a.txt done')} }\n`), '--run-id', `signals-${process.pid}`]);
   await appears(at('ready'));
   return running;
 }
 
 test('npm sends Ctrl-C a second time: agents still get their grace', async () => {
-  const running = await begin('', `on-term ${at('tidy')} 0`);
+  const running = await begin(`on-term ${at('tidy')} 0`);
   running.child.kill('SIGINT');
   running.child.kill('SIGINT');
   await delay(100);
@@ -54,14 +51,17 @@ test('a signal that comes before there is anything to stop is not lost', async (
 });
 
 test('Ctrl-Z stops orch and its timers, not its agents; fg goes on', async () => {
-  const running = await begin('timeout: 2s,');
+  // A shell: of the timeout, as little as can be is spent on a start.
+  const waits = JSON.stringify(`touch '${at('ready')}'; until test -e '${at('go')}'; do sleep 0.05; done; echo done > a.txt`);
+  const running = project.start(['run', project.manifest(`tasks:\n  a: { timeout: 3s, run: ${waits} }\n`)]);
+  await appears(at('ready'));
   const pid = running.child.pid ?? 0;
   running.child.kill('SIGTSTP');
-  while (stateOf(pid) !== 'T') await delay(10);
+  await until('orch is stopped', () => stateOf(pid) === 'T');
   expect(agentsOf(project).length).toBeGreaterThan(0);
   for (const agent of agentsOf(project)) expect(stateOf(Number.parseInt(agent, 10))).not.toBe('T');
   // Longer than the timeout: that it does not count is what is tested.
-  await delay(2500);
+  await delay(3200);
   running.child.kill('SIGCONT');
   writeFileSync(at('go'), '');
   const ended = await running.ended;
@@ -92,8 +92,8 @@ test.runIf(hasTerminals)('a terminal that is closed: the agent is stopped, its w
   await appears(at('ready'));
   terminal.kill();
   await terminal.ended;
-  while (agentsOf(project).length > 0) await delay(20);
-  while ((await project.status(run)).state === 'running') await delay(50);
+  await until('the agent is gone', () => agentsOf(project).length === 0);
+  await until('orch has ended', async () => (await project.status(run)).state !== 'running');
   const status = await project.status(run);
   expect(status).toMatchObject({ state: 'interrupted', exitCode: 129 });
   expect(project.git('show', `${status.tasks[0]?.head}:half.txt`)).toBe('half');

@@ -3,11 +3,13 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { eachProject } from '../support/each.ts';
 import { expectTidy } from '../support/invariants.ts';
-import { appears, orch } from '../support/orch.ts';
-import { agentsOf, makeProject, type Project } from '../support/project.ts';
+import { orch } from '../support/orch.ts';
+import { agentsOf, script, type Project } from '../support/project.ts';
 import { checkoutState } from '../support/repo.ts';
+import { appears } from '../support/wait.ts';
 
 /** Fault → files and the titles in them (as they stand in the source), or why it cannot be made to happen here. */
 const FAULTS: Readonly<Record<number, readonly (readonly [file: string, title: string])[] | { readonly reason: string }>> = {
@@ -85,13 +87,8 @@ test('each of the 62 faults has its test, by name, or a reason', () => {
 });
 
 let project: Project;
-beforeEach(() => {
-  project = makeProject({ name: 'repo' });
-  mkdirSync(at(''), { recursive: true });
-});
-afterEach(() => { project.dispose(); });
-const at = (name: string): string => path.join(project.home, 'signals', name);
-const script = (...lines: string[]): string => JSON.stringify(lines.join('\n'));
+const at = (name: string): string => project.at(name);
+eachProject((made) => { project = made; }, { name: 'repo' });
 
 describe('one run, several orchs', () => {
   test('ten that resume the same run at once: one wins, the others name it and leave with 3', async () => {

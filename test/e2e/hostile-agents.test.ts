@@ -1,13 +1,11 @@
 // Agents that do everything but what they should, through the built binary: each task gets the outcome that git and the
 // process table prove, its work is on a ref, and no process is left.
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import path from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { agentsOf, makeProject, type Project } from '../support/project.ts';
 import { checkoutState } from '../support/repo.ts';
 import type { StatusDocument, TaskDocument } from '../../src/reporters/status.ts';
 
-const at = (project: Project, name: string): string => path.join(project.home, 'signals', name);
 const script = (...lines: string[]): string => JSON.stringify(lines.join('\n'));
 
 describe('one run of many bad agents', () => {
@@ -25,8 +23,7 @@ describe('one run of many bad agents', () => {
     project = makeProject();
     project.git('commit', '-q', '--allow-empty', '-m', 'base');
     before = checkoutState(project);
-    const p = (name: string): string => at(project, name);
-    mkdirSync(p(''), { recursive: true });
+    const p = (name: string): string => project.at(name);
     const manifest = project.manifest(`
 max-parallel: 6
 defaults: { timeout: 30s }
@@ -99,7 +96,7 @@ tasks:
   });
 
   test('no process of any agent is left', () => {
-    for (const name of ['daemon', 'deaf-daemon', 'bare-daemon', 'child', 'deaf']) expect(existsSync(at(project, name)), name).toBe(true);
+    for (const name of ['daemon', 'deaf-daemon', 'bare-daemon', 'child', 'deaf']) expect(existsSync(project.at(name)), name).toBe(true);
     expect(agentsOf(project)).toEqual([]);
   });
 

@@ -7,6 +7,7 @@ import { expectTidy, processesOf } from '../support/invariants.ts';
 import { leavesNothing, makeProject, type Project, type ProjectOptions } from '../support/project.ts';
 import { orch } from '../support/orch.ts';
 import { checkoutState, runGit } from '../support/repo.ts';
+import { appears } from '../support/wait.ts';
 
 const made: Project[] = [];
 afterEach(() => { for (const project of made.splice(0)) project.dispose(); });
@@ -267,7 +268,7 @@ describe('stopped on the way', () => {
     const verify = `if mkdir '${begun}' 2>/dev/null; then echo begun >&2; sleep 300; fi`;
     const running = project.start(['run', project.manifest(`merge: { when: end, verify: ${JSON.stringify(verify)} }\n${TWO}`), '--run-id', 'r', '--reporter', 'json']);
     await running.saw('merge-started');
-    while (!existsSync(begun)) await new Promise((resolve) => setTimeout(resolve, 10));
+    await appears(begun);
     running.child.kill('SIGINT');
     expect((await running.ended).code).toBe(130);
     expect(processesOf(project)).toEqual([]);

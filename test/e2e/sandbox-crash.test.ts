@@ -1,12 +1,13 @@
 // kill -9 of orch at every durable step around the private repository of a task in a sandbox: the next orch arrives where an
 // uninterrupted run would have, and nothing that was done in that repository is lost.
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createClock } from '../../src/effects/clock.ts';
 import { probeSandbox } from '../../src/effects/sandbox.ts';
 import { SANDBOX_CRASH_POINTS } from '../../src/lib/crash-point.ts';
 import { branchesOf, expectReachable, expectTidy, workIn } from '../support/invariants.ts';
 import { makeProject, type Project } from '../support/project.ts';
-import { checkoutState } from '../support/repo.ts';
+import { checkoutState, walk } from '../support/repo.ts';
 
 const { containment } = await probeSandbox(createClock());
 
@@ -72,6 +73,7 @@ describe.skipIf(containment === null).concurrent('in a sandbox, killed at', () =
       expect(await arrived(crashed, run), ended.stderr).toEqual({ ...wanted, rescued: expect.arrayContaining(wanted.rescued) as string[] });
       expectReachable(crashed, work);
       expectTidy(crashed, run);
+      expect(walk(path.join(crashed.path, '.git/orch/workspaces')).filter((file) => file.includes('private'))).toEqual([]);
       expect(checkoutState(crashed)).toEqual(checkout);
     } finally {
       crashed.dispose();

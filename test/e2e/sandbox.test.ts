@@ -1,6 +1,6 @@
 // `isolation: sandbox` through the whole of `orch run`: an agent works and commits, and cannot reach what is not its own.
 // Each attempt that must fail inside succeeds outside, or the test would prove nothing.
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -8,6 +8,7 @@ import { createClock } from '../../src/effects/clock.ts';
 import { probeSandbox } from '../../src/effects/sandbox.ts';
 import { makeProject, type Project } from '../support/project.ts';
 import { checkoutState } from '../support/repo.ts';
+import { until } from '../support/wait.ts';
 
 const { containment, reason } = await probeSandbox(createClock());
 
@@ -15,7 +16,7 @@ describe.skipIf(containment === null)(`isolation: sandbox ${reason ?? ''}`, () =
   let home: string;
   let project: Project;
   let before: Record<string, string>;
-  // A sandbox has a /tmp of its own: what is to be unreachable must lie elsewhere.
+  // A sandbox has a /tmp and a /dev of its own: what is to be unreachable must lie elsewhere.
   const tmpdir = process.env['TMPDIR'];
   beforeAll(() => {
     process.env['TMPDIR'] = '/var/tmp';
@@ -93,16 +94,43 @@ tasks:
   });
 });
 
-test.skipIf(containment === null)('what the user changes meanwhile is not laid at the door of an agent that cannot reach it', async () => {
+/** A project whose sandboxed agents see it: theirs is another /tmp. */
+function outsideTmp(): Project {
   const tmpdir = process.env['TMPDIR'];
   process.env['TMPDIR'] = '/var/tmp';
-  const project = makeProject({ config: { isolation: 'sandbox' } });
-  process.env['TMPDIR'] = tmpdir;
-  if (tmpdir === undefined) delete process.env['TMPDIR'];
+  try {
+    return makeProject({ config: { isolation: 'sandbox' } });
+  } finally {
+    if (tmpdir === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = tmpdir;
+  }
+}
+
+test.skipIf(containment === null)('nothing in a sandbox outlives a killed orch, however it hides', async () => {
+  const project = outsideTmp();
+  const hidden = '(trap "" TERM HUP; env -i setsid sleep 300 >/dev/null 2>&1 &)';
+  const running = project.start(['run', project.manifest(`tasks: { hides: { run: ${JSON.stringify(`${hidden}; touch started; sleep 300`)} } }`), '--run-id', 'killed']);
+  const worktree = path.join(`${project.path}.orch`, 'killed', 'hides');
+  await until('the agent has started', () => existsSync(path.join(worktree, 'started')));
+  const inside = (): number[] => readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
+    try {
+      return readlinkSync(`/proc/${pid}/cwd`).startsWith(worktree);
+    } catch {
+      return false;
+    }
+  });
+  await until('its processes run', () => inside().length >= 3);
+  running.child.kill('SIGKILL');
+  await running.ended;
+  await until('its processes are gone', () => inside().length === 0);
+  project.dispose();
+});
+
+test.skipIf(containment === null)('what the user changes meanwhile is not laid at the door of an agent that cannot reach it', async () => {
+  const project = outsideTmp();
   const running = project.start(['run', project.manifest('tasks: { waits: { run: "touch started; while ! [ -f go ]; do sleep 0.02; done; rm started go; git tag mine", expect: none } }'), '--run-id', 'meanwhile']);
   const worktree = path.join(`${project.path}.orch`, 'meanwhile', 'waits');
-  await running.saw('waits');
-  while (!existsSync(path.join(worktree, 'started'))) await new Promise((resolve) => setTimeout(resolve, 10));
+  await until('the agent has started', () => existsSync(path.join(worktree, 'started')));
   project.git('config', 'core.fsmonitor', 'false');
   project.git('tag', 'yours');
   writeFileSync(path.join(worktree, 'go'), '');

@@ -2,23 +2,18 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { appears, type Running } from '../support/orch.ts';
-import { agentsOf, makeProject, type Project } from '../support/project.ts';
+import { eachProject } from '../support/each.ts';
+import { type Running } from '../support/orch.ts';
+import { agentsOf, makeProject, script, type Project } from '../support/project.ts';
 import { checkoutState } from '../support/repo.ts';
+import { appears } from '../support/wait.ts';
 
 let project: Project;
 let before: Record<string, string>;
-const at = (name: string): string => path.join(project.home, 'signals', name);
-beforeEach(() => {
-  project = makeProject();
-  mkdirSync(at(''), { recursive: true });
-  before = checkoutState(project);
-});
-afterEach(() => {
-  expect(checkoutState(project)).toEqual(before);
-  project.dispose();
-});
-const script = (...lines: string[]): string => JSON.stringify(lines.join('\n'));
+const at = (name: string): string => project.at(name);
+eachProject((made) => { project = made; });
+beforeEach(() => { before = checkoutState(project); });
+afterEach(() => { expect(checkoutState(project)).toEqual(before); });
 
 /** Starts three tasks: one that is done at once, one that works until it is told, one that waits for the second. */
 async function begin(...agent: string[]): Promise<Running> {
@@ -118,7 +113,7 @@ test('--json streams the journal, gapless, run-started first and run-finished la
   const events = ended.stdout.trim().split('\n').map((line) => JSON.parse(line) as { v: number; seq: number; type: string; run: string });
   expect(events.map(({ seq }) => seq)).toEqual(events.map((_, i) => i + 1));
   expect([events[0]?.type, events.at(-1)?.type]).toEqual(['run-started', 'run-finished']);
-  const journal = project.git('rev-parse', '--path-format=absolute', '--git-common-dir') + `/orch/runs/${events[0]?.run}/journal.1.ndjson`;
+  const journal = path.join(project.commonDir, `orch/runs/${events[0]?.run}/journal.1.ndjson`);
   for (const { seq } of events) expect(readFileSync(journal, 'utf8')).toContain(`"seq":${seq},`);
   // The narration is on the other stream.
   expect(ended.stderr).toContain('2 completed');
@@ -126,8 +121,7 @@ test('--json streams the journal, gapless, run-started first and run-finished la
 
 test('a resume does not touch a run of the same name in another repository', async () => {
   const other = makeProject();
-  const [ready, go] = [path.join(other.home, 'signals', 'ready'), path.join(other.home, 'signals', 'go')];
-  mkdirSync(path.dirname(ready), { recursive: true });
+  const [ready, go] = [other.at('ready'), other.at('go')];
   const theirs = other.start(['run', other.manifest(`tasks:\n  a: ${script(`touch ${ready}`, `wait ${go}`, 'edit a.txt a')}\n`), '--run-id', 'same']);
   await appears(ready);
   await project.run(['run', project.manifest(`tasks:\n  a: ${script('edit a.txt a', 'fail 1')}\n`), '--run-id', 'same']);

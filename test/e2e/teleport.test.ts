@@ -3,11 +3,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { appears, CLI } from '../support/orch.ts';
+import { CLI } from '../support/orch.ts';
 import { makeProject, type Project } from '../support/project.ts';
 import { hasTerminals, runInTerminal } from '../support/pty.ts';
 import type { TaskDocument } from '../../src/reporters/status.ts';
 import { checkoutState } from '../support/repo.ts';
+import { appears } from '../support/wait.ts';
 
 const AGENT = path.join(import.meta.dirname, '..', 'support', 'session-agent.mjs');
 interface Started { readonly args: string[]; readonly cwd: string; readonly env: Record<string, string>; readonly isTTY: boolean }

@@ -1,5 +1,5 @@
 // References: the reader that starts no process sees what git sees, and the one process that moves them survives refusals.
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createRefReader } from '../../src/effects/git/loose-refs.ts';
@@ -63,4 +63,17 @@ test('a move of two references is made whole or not at all', async () => {
   const refusal = await refs.move([{ ref: 'refs/heads/new', from: null, to: head }, { ref: 'refs/heads/main', from: null, to: head }]);
   expect(refusal).toMatch(/refs\/heads\/main/);
   expect(Object.keys(asGit())).toEqual(['refs/heads/main']);
+});
+
+test('a worktree that goes away while git looks through them is no failure, one that stays broken is', async () => {
+  const refs = createRefs(await openRepository(repo.path));
+  repo.git('worktree', 'add', '-q', path.join(repo.home, 'side'));
+  const entry = gitDir('worktrees', 'side');
+  // What git sees between its look for the file and its reading of it: it is there, and cannot be read.
+  rmSync(path.join(entry, 'commondir'));
+  mkdirSync(path.join(entry, 'commondir'));
+  await expect(refs.list(['refs/heads'])).rejects.toThrow(/commondir/);
+  const listed = refs.list(['refs/heads']);
+  setTimeout(() => { rmSync(entry, { recursive: true }); }, 15);
+  expect((await listed).map(({ ref }) => ref)).toEqual(['refs/heads/main', 'refs/heads/side']);
 });

@@ -161,6 +161,23 @@ test('work in it is saved although the worktree and its entry are gone', async (
   expect(rig.git('for-each-ref', '--contains', mine, '--format=%(refname)')).toContain(`refs/orch/rescue/${RUN}/task`);
 });
 
+test('its configuration is the repository’s without what grants access, and the user is who they are', async () => {
+  const repo = makeRepo({ identity: false });
+  for (const [key, value] of [
+    ['core.fsmonitor', 'false'], ['core.hooksPath', '.husky'], ['alias.st', 'status'], ['remote.origin.url', 'https://me:hunter2@example.invalid/x.git'],
+    ['http.https://example.invalid/.extraheader', 'AUTHORIZATION: basic aGk='], ['credential.helper', 'store'], ['my.own', 'a "quoted" \\ value'],
+  ] as const) repo.git('config', key, value);
+  writeFileSync(process.env['GIT_CONFIG_GLOBAL'] ?? '', '[user]\n\tname = Ada Global\n\temail = ada@example.invalid\n[credential]\n\thelper = cache\n[url "https://token@example.invalid/"]\n\tinsteadOf = x:\n');
+  try {
+    const { folder } = await seclude(repo);
+    const listed = runGit(folder, ['config', '--file', path.join(folder, 'config'), '--list']).split('\n');
+    expect(listed).toEqual(expect.arrayContaining(['user.name=Ada Global', 'core.hookspath=.husky', 'alias.st=status', 'remote.origin.url=https://example.invalid/x.git', 'my.own=a "quoted" \\ value']));
+    expect(listed.filter((line) => /hunter2|token|basic|credential|fsmonitor|bare|url\./.test(line) && !line.startsWith('remote.'))).toEqual([]);
+  } finally {
+    writeFileSync(process.env['GIT_CONFIG_GLOBAL'] ?? '', '');
+  }
+});
+
 test('it borrows what the repository itself borrows', async () => {
   const lender = makeRepo();
   opened.push(lender);

@@ -2,23 +2,17 @@
 // that is not theirs may be hurt.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createClock } from '../../src/effects/clock.ts';
 import { createProcesses } from '../../src/effects/processes.ts';
 import { createTable, psRow, psTable } from '../../src/effects/processes/table.ts';
 import { ProcessTree } from '../../src/effects/processes/tree.ts';
-import { createProcessRig, isAlive, type ProcessRig } from '../support/process-rig.ts';
+import { eachProcessRig } from '../support/each.ts';
+import { isAlive, type ProcessRig } from '../support/process-rig.ts';
 
 const processes = createProcesses({ clock: createClock() });
 let rig: ProcessRig;
-beforeEach(() => {
-  rig = createProcessRig();
-});
-afterEach(() => {
-  const survivors = rig.survivors();
-  rig.dispose();
-  expect(survivors).toEqual([]);
-});
+eachProcessRig((made) => { rig = made; });
 
 const KINDS = ['child', 'daemon', 'deaf-daemon', 'bare-daemon'] as const;
 
@@ -41,7 +35,7 @@ describe('after a normal end', () => {
     const escaped = Number(await rig.appeared('pid'));
     if (isAlive(escaped)) process.kill(escaped, 'SIGKILL');
     expect(end.exit).toEqual({ kind: 'code', code: 0 });
-  }, 10_000);
+  }, 30_000);
 });
 
 describe('a stop', () => {
@@ -57,9 +51,11 @@ describe('a stop', () => {
 
   it('reaches a daemon without environment while its parent lives', async () => {
     const pidFile = rig.at('pid');
-    const running = processes.run(rig.shell(`(env -i setsid -w /bin/sh -c 'echo $$ > ${pidFile}.tmp; mv ${pidFile}.tmp ${pidFile}; exec sleep 60') & while :; do sleep 1; done`, { timeoutMs: 600 }));
+    const stop = new AbortController();
+    const running = processes.run(rig.shell(`(env -i setsid -w /bin/sh -c 'echo $$ > ${pidFile}.tmp; mv ${pidFile}.tmp ${pidFile}; exec sleep 60') & while :; do sleep 1; done`), stop.signal);
     const pid = Number(await rig.appeared('pid'));
-    expect((await running).exit).toMatchObject({ kind: 'timeout' });
+    stop.abort({ reason: 'interrupted', forced: false });
+    expect((await running).exit).toMatchObject({ kind: 'killed' });
     expect(isAlive(pid)).toBe(false);
   });
 
@@ -122,7 +118,7 @@ describe('reap', () => {
     expect([two, other].map(isAlive)).toEqual([false, true]);
     process.kill(other, 'SIGKILL');
     expect(await processes.reap({ run: rig.run })).toBe(0);
-  }, 15_000);
+  });
 
   it('never stops orch itself when it runs inside of an agent', async () => {
     process.env['ORCH_RUN_ID'] = rig.run;

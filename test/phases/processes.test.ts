@@ -1,22 +1,17 @@
 // One process at a time: how it ends, what it reads and prints, how long it may take.
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createClock } from '../../src/effects/clock.ts';
 import { createProcesses } from '../../src/effects/processes.ts';
 import type { StopRequest } from '../../src/effects/effects.ts';
+import { eachProcessRig } from '../support/each.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
-import { createProcessRig, type ProcessRig } from '../support/process-rig.ts';
+import { type ProcessRig } from '../support/process-rig.ts';
+import { within } from '../support/wait.ts';
 
 const processes = createProcesses({ clock: createClock() });
 let rig: ProcessRig;
-beforeEach(() => {
-  rig = createProcessRig();
-});
-afterEach(() => {
-  const survivors = rig.survivors();
-  rig.dispose();
-  expect(survivors).toEqual([]);
-});
+eachProcessRig((made) => { rig = made; });
 const stopFor = (request: Partial<StopRequest> = {}): StopRequest => ({ reason: 'interrupted', forced: false, ...request });
 
 describe('the end', () => {
@@ -31,16 +26,27 @@ describe('the end', () => {
   });
 
   it('is a timeout, after which a gentle process had its time to tidy up', async () => {
-    const end = await processes.run(rig.agent([`on-term ${rig.at('tidied')} 0`, 'say ready', 'hang'], { timeoutMs: 400 }));
-    expect(end.exit).toEqual({ kind: 'timeout', afterMs: 400, idle: false, forced: false });
+    const clock = createFakeClock();
+    const running = createProcesses({ clock }).run(rig.agent([`on-term ${rig.at('tidied')} 0`, `touch ${rig.at('ready')}`, 'hang'], { timeoutMs: 400 }));
+    await rig.appeared('ready');
+    clock.advance(400);
+    expect((await running).exit).toEqual({ kind: 'timeout', afterMs: 400, idle: false, forced: false });
     expect(existsSync(rig.at('tidied'))).toBe(true);
   });
 
   it('is an idle timeout only when output stops', async () => {
-    const end = await processes.run(rig.shell('for i in 1 2 3 4 5 6; do echo $i; sleep 0.1; done; exec sleep 60', { idleTimeoutMs: 400 }));
+    const clock = createFakeClock();
+    let said: (line: string) => void = () => {};
+    const steps = [1, 2, 3, 4].flatMap((n) => [`say ${n}`, `wait ${rig.at(`go-${n}`)}`]);
+    const running = createProcesses({ clock }).run({ ...rig.agent([...steps, 'hang'], { timeoutMs: 60_000, idleTimeoutMs: 400 }), onLine: (line) => { said(line); } });
+    for (const n of [1, 2, 3, 4]) {
+      await within(() => `line ${n}`, new Promise<void>((resolve) => { said = () => { resolve(); }; if (n > 1) writeFileSync(rig.at(`go-${n - 1}`), ''); }));
+      clock.advance(300);
+    }
+    clock.advance(100);
+    const end = await running;
     expect(end.exit).toEqual({ kind: 'timeout', afterMs: 400, idle: true, forced: false });
-    expect(end.stdoutTail).toBe('1\n2\n3\n4\n5\n6\n');
-    expect(end.durationMs).toBeGreaterThan(900);
+    expect(end.stdoutTail).toBe('1\n2\n3\n4\n');
   });
 
   it('is a kill for who asked, with KILL after the grace for the deaf', async () => {
@@ -65,8 +71,10 @@ describe('the end', () => {
   });
 
   it('wakes a process that is stopped, so that it can end', async () => {
-    const running = processes.run(rig.shell(`echo $$ > ${rig.at('pid')}.tmp; mv ${rig.at('pid')}.tmp ${rig.at('pid')}; kill -STOP $$; exec sleep 60`, { timeoutMs: 300, graceMs: 20_000 }));
+    const clock = createFakeClock();
+    const running = createProcesses({ clock }).run(rig.shell(`echo $$ > ${rig.at('pid')}.tmp; mv ${rig.at('pid')}.tmp ${rig.at('pid')}; kill -STOP $$; exec sleep 60`, { timeoutMs: 300, graceMs: 20_000 }));
     await rig.appeared('pid');
+    clock.advance(300);
     expect((await running).exit).toMatchObject({ kind: 'timeout', forced: false });
   });
 

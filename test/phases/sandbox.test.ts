@@ -11,8 +11,9 @@ import { createClock } from '../../src/effects/clock.ts';
 import { createProcesses } from '../../src/effects/processes.ts';
 import { findTools } from '../../src/effects/processes/tools.ts';
 import { probeSandbox } from '../../src/effects/sandbox.ts';
-import { fileAt, isAlive } from '../support/process-rig.ts';
+import { isAlive } from '../support/process-rig.ts';
 import { createSandboxRig, type SandboxRig } from '../support/sandbox-rig.ts';
+import { appears } from '../support/wait.ts';
 
 const clock = createClock();
 const report = await probeSandbox(clock);
@@ -173,7 +174,7 @@ describe.skipIf(!works)('an agent in the sandbox can', () => {
     rig.git('worktree', 'unlock', rig.places['SIBLING'] ?? '');
     rig.git('worktree', 'remove', '--force', rig.places['SIBLING'] ?? '');
     const running = processes.run(await rig.script('git commit -q --allow-empty -m first && touch first && git add first && while ! [ -f go ]; do sleep 0.01; done; git commit -q -m second'));
-    await fileAt(path.join(rig.workspace.path, 'first'));
+    await appears(path.join(rig.workspace.path, 'first'));
     rig.git('gc', '-q', '--prune=now');
     writeFileSync(path.join(rig.workspace.path, 'go'), '');
     const end = await running;
@@ -183,8 +184,11 @@ describe.skipIf(!works)('an agent in the sandbox can', () => {
   });
 
   it('be stopped gently', async () => {
-    const end = await processes.run({ ...(await rig.script(`trap 'echo tidy > tidied; exit 3' TERM; echo ready; while :; do sleep 0.05; done`)), timeoutMs: 500 });
-    expect(end.exit).toEqual({ kind: 'timeout', afterMs: 500, idle: false, forced: false });
+    const stop = new AbortController();
+    const running = processes.run(await rig.script(`trap 'echo tidy > tidied; exit 3' TERM; touch ready; while :; do sleep 0.05; done`), stop.signal);
+    await appears(path.join(rig.workspace.path, 'ready'));
+    stop.abort({ reason: 'terminated', forced: false });
+    expect((await running).exit).toEqual({ kind: 'killed', by: 'terminated', forced: false });
     expect(readFileSync(path.join(rig.workspace.path, 'tidied'), 'utf8')).toBe('tidy\n');
   });
 });

@@ -3,9 +3,9 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { appears } from '../support/orch.ts';
 import { makeProject, type Project } from '../support/project.ts';
 import { checkoutState } from '../support/repo.ts';
+import { appears } from '../support/wait.ts';
 
 let project: Project;
 beforeEach(() => {

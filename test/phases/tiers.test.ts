@@ -2,36 +2,30 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createClock } from '../../src/effects/clock.ts';
 import type { Spawned, StopRequest } from '../../src/effects/effects.ts';
 import { createProcesses } from '../../src/effects/processes.ts';
 import { createTable } from '../../src/effects/processes/table.ts';
 import { probeTiers } from '../../src/effects/processes/tiers.ts';
 import { findTools } from '../../src/effects/processes/tools.ts';
-import { createProcessRig, isAlive, type ProcessRig } from '../support/process-rig.ts';
-import { hostileScript, killTagged, taggedSurvivors } from '../support/hostile.ts';
+import { eachProcessRig } from '../support/each.ts';
+import { createFakeClock } from '../support/fake-clock.ts';
+import { isAlive, type ProcessRig } from '../support/process-rig.ts';
+import { hostileScript, taggedSurvivors } from '../support/hostile.ts';
 
 const clock = createClock();
 const reports = await probeTiers(clock);
 for (const { tier, name, containment, reason } of reports) if (containment === null) console.warn(`Skipped: tier ${tier}, ${name}: ${reason}`);
-const tiers = reports.flatMap(({ tier, containment }) => (containment === null ? [] : [{ tier, processes: createProcesses({ clock, containment }) }]));
+const tiers = reports.flatMap(({ tier, containment }) => (containment === null ? [] : [{ tier, containment, processes: createProcesses({ clock, containment }) }]));
 const withoutPerl = (await probeTiers(clock, { ...findTools(), perl: null }))
   .flatMap(({ tier, containment }) => (tier > 2 || containment === null ? [] : [{ tier, processes: createProcesses({ clock, containment }) }]));
 
 let rig: ProcessRig;
-beforeEach(() => {
-  rig = createProcessRig();
-});
-afterEach(() => {
-  const survivors = [...rig.survivors(), ...taggedSurvivors(rig.run)];
-  killTagged(rig.run);
-  rig.dispose();
-  expect(survivors).toEqual([]);
-});
+eachProcessRig((made) => { rig = made; });
 const stopFor = (request: Partial<StopRequest> = {}): StopRequest => ({ reason: 'interrupted', forced: false, ...request });
 
-describe.each(tiers)('in tier $tier', ({ tier, processes }) => {
+describe.each(tiers)('in tier $tier', ({ tier, containment, processes }) => {
   it('exit codes and signals come through as they are', async () => {
     for (const code of [0, 1, 7, 126, 127, 129, 137, 143, 255]) {
       expect((await processes.run(rig.shell(`exit ${code}`))).exit).toEqual({ kind: 'code', code });
@@ -40,6 +34,12 @@ describe.each(tiers)('in tier $tier', ({ tier, processes }) => {
       expect((await processes.run(rig.shell(`kill -${signal} $$; sleep 9`))).exit).toEqual({ kind: 'signal', signal: `SIG${signal}` });
     }
     expect((await processes.run(rig.shell('exit 0'))).tier).toBe(tier);
+  });
+
+  it.skipIf(tier === 4 || process.platform !== 'linux')('what runs is what the kernel ends first when memory runs out, and the supervisor is not', async () => {
+    const own = Number(readFileSync('/proc/self/oom_score_adj', 'utf8'));
+    const end = await processes.run(rig.shell('cat /proc/self/oom_score_adj /proc/$PPID/oom_score_adj; exec sleep 0'));
+    expect(end.stdoutTail.trim().split('\n').map(Number)).toEqual([Math.max(own, 500), own]);
   });
 
   it('input, output, folder and environment are as without it', async () => {
@@ -72,8 +72,11 @@ describe.each(tiers)('in tier $tier', ({ tier, processes }) => {
   });
 
   it('a stop reaches the program itself, which has its time and its exit', async () => {
-    const end = await processes.run(rig.agent([`on-term ${rig.at('tidied')} 7`, 'say ready', 'hang'], { timeoutMs: 500, graceMs: 20_000 }));
-    expect(end.exit).toEqual({ kind: 'timeout', afterMs: 500, idle: false, forced: false });
+    const clock = createFakeClock();
+    const running = createProcesses({ clock, containment }).run(rig.agent([`on-term ${rig.at('tidied')} 7`, `touch ${rig.at('ready')}`, 'hang'], { timeoutMs: 500, graceMs: 20_000 }));
+    await rig.appeared('ready');
+    clock.advance(500);
+    expect((await running).exit).toEqual({ kind: 'timeout', afterMs: 500, idle: false, forced: false });
     expect(readFileSync(rig.at('tidied'), 'utf8')).toBe('tidy');
   });
 
@@ -171,8 +174,11 @@ describe.each(withoutPerl)('without perl, in tier $tier', ({ processes }) => {
     expect(await processes.run(rig.shell('cat; [ -e /proc/$$/fd/3 ] || exit 7', { stdin: 'input' }))).toMatchObject({ exit: { kind: 'code', code: 7 }, stdoutTail: 'input', stderrTail: '' });
     expect((await processes.run(rig.shell('kill -KILL $$'))).exit).toEqual({ kind: 'signal', signal: 'SIGKILL' });
     expect((await processes.run(rig.shell('setsid sleep 60 & exit 4'))).leftovers).toBe(1);
-    const end = await processes.run(rig.agent([`on-term ${rig.at('tidied')} 0`, 'hang'], { timeoutMs: 500, graceMs: 20_000 }));
-    expect(end.exit).toEqual({ kind: 'timeout', afterMs: 500, idle: false, forced: false });
+    const stop = new AbortController();
+    const running = processes.run(rig.agent([`on-term ${rig.at('tidied')} 0`, `touch ${rig.at('ready')}`, 'hang'], { graceMs: 20_000 }), stop.signal);
+    await rig.appeared('ready');
+    stop.abort(stopFor());
+    expect((await running).exit).toEqual({ kind: 'killed', by: 'interrupted', forced: false });
     expect(existsSync(rig.at('tidied'))).toBe(true);
     expect(isAlive(process.pid)).toBe(true);
   });

@@ -1,32 +1,22 @@
 // Collecting what agents leave, well-behaved and hostile: everything is on a reference, and what they did is said.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import type { Workspace } from '../../src/effects/effects.ts';
+import { eachWorkspaceRig } from '../support/each.ts';
 import { agentGit, checkoutState, makeRepo, runGit, type TestRepo, writeFiles } from '../support/repo.ts';
-import { makeRig, type Rig } from '../support/workspace-rig.ts';
+import { adminOf, makeRig, type Rig } from '../support/workspace-rig.ts';
 
 let rig: Rig;
-let before: Record<string, string>;
+const before = eachWorkspaceRig((made) => { rig = made; });
 let extra: TestRepo[] = [];
-beforeEach(async () => {
-  rig = await makeRig();
-  before = checkoutState(rig.repo);
-});
 afterEach(() => {
-  try {
-    expect(checkoutState(rig.repo)).toEqual(before);
-  } finally {
-    rig.repo.dispose();
-    for (const repo of extra) repo.dispose();
-    extra = [];
-  }
+  for (const repo of extra.splice(0)) repo.dispose();
 });
 const BRANCH = 'refs/heads/orch/run-1/one';
 const RESCUE = 'refs/orch/rescue/run-1/one';
-const adminOf = (workspace: Workspace): string => readFileSync(path.join(workspace.path, '.git'), 'utf8').replace('gitdir: ', '').trim();
 
 describe('an agent that edits files', () => {
   it('has them committed on its branch, as the user, with the message, and counted', async () => {
@@ -313,7 +303,7 @@ describe('an agent that uses git', () => {
     const start = rig.repo.commit('Submodule');
     const made = await rig.create('one', { starts: [start] });
     runGit(made.path, ['-c', 'protocol.file.allow=always', 'submodule', '--quiet', 'update', '--init']);
-    before = checkoutState(rig.repo);
+    before.checkout = checkoutState(rig.repo);
     expect((await rig.collect(made)).delivery.commits).toBe(0);
     writeFiles(path.join(made.path, 'vendor/library'), { 'sub.txt': 's\n' });
     expect((await rig.collect(made)).findings).toEqual([{ kind: 'nested-repository', path: 'vendor/library' }]);

@@ -3,30 +3,19 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, lstatSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Workspace } from '../../src/effects/effects.ts';
+import { eachWorkspaceRig } from '../support/each.ts';
 import { agentGit, checkoutState, removeTree, runGit, writeFiles } from '../support/repo.ts';
-import { makeRig, type Rig } from '../support/workspace-rig.ts';
+import { adminOf, type Rig } from '../support/workspace-rig.ts';
 
 let rig: Rig;
-let before: Record<string, string>;
-beforeEach(async () => {
-  rig = await makeRig();
-  before = checkoutState(rig.repo);
-});
-afterEach(() => {
-  try {
-    expect(checkoutState(rig.repo)).toEqual(before);
-  } finally {
-    rig.repo.dispose();
-  }
-});
+const before = eachWorkspaceRig((made) => { rig = made; });
 const BRANCH = 'refs/heads/orch/run-1/one';
 const replaceByPipe = (file: string): void => {
   rmSync(file, { force: true });
   execFileSync('mkfifo', [file]);
 };
-const adminOf = (workspace: Workspace): string => readFileSync(path.join(workspace.path, '.git'), 'utf8').replace('gitdir: ', '').trim();
 
 describe('an agent that damages its worktree', () => {
   it.each<[string, (made: Workspace) => void]>([
@@ -44,6 +33,19 @@ describe('an agent that damages its worktree', () => {
     expect(collected).toMatchObject({ changed: ['a.txt'], findings: [], delivery: { ref: BRANCH, commits: 1 } });
     expect(agentGit(made.path, 'status', '--porcelain')).toEqual({ code: 0, out: '' });
     expect(await rig.workspaces.remove(made)).toBeNull();
+  });
+
+  it('leaves the locks of a git that was killed: they are waited for, then removed, and its work is saved', async () => {
+    const made = await rig.create('one');
+    writeFiles(made.path, { 'a.txt': 'a\n' });
+    const locks = [path.join(rig.repo.path, '.git', `${BRANCH}.lock`), path.join(adminOf(made), 'HEAD.lock'), path.join(adminOf(made), 'index.lock')];
+    for (const lock of locks) writeFileSync(lock, '');
+    const since = performance.now();
+    expect(await rig.collect(made)).toMatchObject({ changed: ['a.txt'], findings: [], delivery: { ref: BRANCH, commits: 1 } });
+    // A git that is at work would be done by then.
+    expect(performance.now() - since).toBeGreaterThan(200);
+    expect(locks.filter((lock) => existsSync(lock))).toEqual([]);
+    expect(agentGit(made.path, 'status', '--porcelain')).toEqual({ code: 0, out: '' });
   });
 
   it('replaces .git by a repository of its own: files delivered, that repository is kept', async () => {
@@ -103,7 +105,7 @@ describe('an agent that damages its worktree', () => {
     expect(existsSync(marker)).toBe(false);
     writeFileSync(config, kept);
     // The agent wrote it, and the test put it back: only its times differ.
-    before['git/config'] = checkoutState(rig.repo)['git/config'] ?? '';
+    before.checkout['git/config'] = checkoutState(rig.repo)['git/config'] ?? '';
   });
 
   it('puts a pipe in place of HEAD: nobody waits for it, and its work is saved', async () => {
@@ -122,7 +124,7 @@ describe('an agent that damages its worktree', () => {
     writeFiles(rig.repo.home, { filter: { executable: `#!/bin/sh\nenv -i PATH="$PATH" git --git-dir='${common}' update-ref ${BRANCH} "$(cat '${script}.late')"\ncat\n` } });
     rig.git('config', 'filter.late.clean', script);
     rig = await rig.restart();
-    before = checkoutState(rig.repo);
+    before.checkout = checkoutState(rig.repo);
     const made = await rig.create('one');
     agentGit(made.path, 'commit', '-q', '--allow-empty', '-m', 'late');
     const late = runGit(made.path, ['rev-parse', 'HEAD']);

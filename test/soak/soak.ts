@@ -1,11 +1,9 @@
 // Random plans with hostile agents, an orch that is killed again and again at random moments, and the question after each:
 // is everything that must hold still true?
-import { mkdirSync } from 'node:fs';
-import path from 'node:path';
 import { expect } from 'vitest';
 import { CRASH_POINTS } from '../../src/lib/crash-point.ts';
 import { branchesOf, expectReachable, expectTidy, workIn } from '../support/invariants.ts';
-import { agentsOf, makeProject, type Project } from '../support/project.ts';
+import { AGENT, agentsOf, makeProject, type Project } from '../support/project.ts';
 import { checkoutState } from '../support/repo.ts';
 import { manifestOf, randomOf, type Random } from './plans.ts';
 
@@ -17,6 +15,8 @@ export interface SoakOptions {
   readonly tasks?: number;
   /** Of each round; a random number up to 6 by default. */
   readonly kills?: number;
+  /** Agents are in a sandbox. */
+  readonly isSandboxed?: boolean;
   readonly say?: (line: string) => void;
 }
 export interface SoakReport {
@@ -47,10 +47,10 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
 }
 
 async function round(random: Random, options: SoakOptions): Promise<{ kills: number; stops: number }> {
-  const [whole, crashed] = [makeProject({ name: 'whole' }), makeProject({ name: 'crashed' })];
+  const config = options.isSandboxed === true ? { isolation: 'sandbox', sandbox: { read: [AGENT] } } : {};
+  const [whole, crashed] = [makeProject({ name: 'whole', config }), makeProject({ name: 'crashed', config })];
   try {
-    const dir = path.join(crashed.home, 'signals');
-    for (const project of [whole, crashed]) mkdirSync(path.join(project.home, 'signals'));
+    const dir = crashed.at('');
     const text = manifestOf(random, { tasks: options.tasks ?? 3 + Math.floor(random() * 7), dir });
     await whole.run(['run', whole.manifest(text), '--run-id', RUN]);
     const wanted = await arrivedAt(whole);

@@ -43,7 +43,8 @@ const SCENARIOS = {
   '429-wait': () => error(429, 'requests', 'rate_limit_exceeded', RATE, { 'retry-after': '3600' }),
   /** The first request fails, and the next ones do not. */
   '429-once': ({ before, results }: Turn) => (before === 0 ? error(429, 'requests', 'rate_limit_exceeded', RATE, { 'retry-after': '1' }) : results === 0 ? write : done),
-  'usage-limit': () => error(429, 'insufficient_quota', 'insufficient_quota', 'You exceeded your current quota, please check your plan and billing details.'),
+  'usage-limit': () => error(429, 'UsageLimitError', null, 'Usage limit reached. It resets in 3 hours.', { 'retry-after': '10800' }),
+  billing: () => error(429, 'insufficient_quota', 'insufficient_quota', 'You exceeded your current quota, please check your plan and billing details.'),
   '500': () => error(500, 'server_error', null, 'The server had an error while processing your request.'),
   '503': () => error(503, 'server_error', null, 'The engine is currently overloaded, please try again later.'),
   cut: (): Reply => ({ kind: 'cut' }),

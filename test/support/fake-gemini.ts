@@ -48,7 +48,7 @@ const SCENARIOS = {
   '429': () => error(429, 'RESOURCE_EXHAUSTED', 'Resource has been exhausted (e.g. check quota).'),
   '429-wait': () => error(429, 'RESOURCE_EXHAUSTED', EXHAUSTED, quota('GenerateRequestsPerMinutePerProjectPerModel'), retryIn(3600)),
   /** The first request fails, and the next ones do not. */
-  '429-once': ({ before, results }: Turn) => (before === 0 ? error(429, 'RESOURCE_EXHAUSTED', EXHAUSTED, quota('GenerateRequestsPerMinutePerProjectPerModel'), retryIn(3600)) : results === 0 ? write : done),
+  '429-once': ({ before, results }: Turn) => (before === 0 ? error(429, 'RESOURCE_EXHAUSTED', EXHAUSTED, quota('GenerateRequestsPerMinutePerProjectPerModel'), retryIn(1)) : results === 0 ? write : done),
   'usage-limit': () => error(429, 'RESOURCE_EXHAUSTED', EXHAUSTED, quota('GenerateRequestsPerDayPerProjectPerModel')),
   '500': () => error(500, 'INTERNAL', 'An internal error has occurred.'),
   '503': () => error(503, 'UNAVAILABLE', 'The model is overloaded. Please try again later.'),
@@ -79,13 +79,11 @@ function turnOf(body: JsonObject): Omit<Turn, 'before'> {
     if (textAt(content, 'role') !== 'user') continue;
     const parts = objectsAt(content, 'parts');
     const found = parts.filter((part) => part['functionResponse'] !== undefined).length;
-    // The client tells of its surroundings in a message of its own.
-    const isPrompt = parts.some((part) => !(textAt(part, 'text') ?? '').includes('<session_context>'));
-    if (found > 0) results += found;
-    else if (isPrompt) {
-      prompts += 1;
-      results = 0;
-    }
+    results += found;
+    // The client tells of its surroundings in a text of its own, and joins prompts that had no answer.
+    const said = parts.filter((part) => !(textAt(part, 'text') ?? '<session_context>').includes('<session_context>')).length;
+    if (said > 0) results = 0;
+    prompts += said;
   }
   return { results, prompts };
 }

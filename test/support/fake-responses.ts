@@ -32,12 +32,13 @@ const error = (status: number, code: string, message: string, more: { readonly h
 const tooMany = (headers: Readonly<Record<string, string>>): Reply => error(429, 'rate_limit_exceeded', 'Rate limit reached for requests.', { headers });
 /** When the invented usage limit is over, in seconds since the epoch. */
 export const LIMIT_RESETS_AT = 4_102_444_800;
+const usageLimit = (headers: Readonly<Record<string, string>>): Reply => error(429, 'usage_limit_reached', 'The usage limit has been reached', { headers, error: { plan_type: 'pro', resets_at: LIMIT_RESETS_AT } });
 
 const SCENARIOS = {
   /** Writes hello.txt into the working directory. */
   write: ({ results }: Turn) => (results === 0 ? write : done),
-  /** Wants to write where it may not, and is content with the refusal. */
-  deny: ({ results }: Turn) => (results === 0 ? { kind: 'command', command: 'echo outside > ../outside.txt' } as const : done),
+  /** Wants to run a command that would change something, and is content with the refusal. */
+  deny: ({ results }: Turn) => (results === 0 ? { kind: 'command', command: 'chmod 755 README.md' } as const : done),
   /** A command that does not end; once it runs there is a file `running` with its pid. */
   command: ({ results }: Turn) => (results === 0 ? { kind: 'command', command: 'echo $$ > running.tmp && mv running.tmp running && tail -f /dev/null' } as const : done),
   /** Says how many prompts the conversation has had, having written a file in the first. */
@@ -48,11 +49,13 @@ const SCENARIOS = {
   '403': () => error(403, 'permission_denied', 'Your project may not do this.'),
   '404': () => error(404, 'model_not_found', 'The model `nonesuch` does not exist or you do not have access to it.'),
   '429': () => tooMany({}),
+  '429-now': () => tooMany({ 'retry-after': '0' }),
   '429-wait': () => tooMany({ 'retry-after': '3600' }),
   /** Too many once, then well. */
   '429-soon': ({ results, before }: Turn) => (before === 0 ? tooMany({ 'retry-after': '1' }) : results === 0 ? write : done),
   quota: () => error(429, 'insufficient_quota', 'You exceeded your current quota, please check your plan and billing details.'),
-  'usage-limit': () => error(429, 'usage_limit_reached', 'The usage limit has been reached', { error: { plan_type: 'pro', resets_at: LIMIT_RESETS_AT } }),
+  'usage-limit': () => usageLimit({}),
+  'usage-limit-now': () => usageLimit({ 'retry-after': '0' }),
   '500': () => error(500, 'server_error', 'The server had an error while processing your request.'),
   '503': () => error(503, 'server_is_overloaded', 'Our servers are currently overloaded. Please try again later.'),
   context: (): Reply => ({ kind: 'failed', error: { code: 'context_length_exceeded', message: 'Your input exceeds the context window of this model. Please adjust your input and try again.' } }),

@@ -7,13 +7,12 @@ import { isAlive } from './process-rig.ts';
 import type { Project } from './project.ts';
 import { runGit, walk } from './repo.ts';
 
-const commonDirOf = (project: Project): string => project.git('rev-parse', '--path-format=absolute', '--git-common-dir');
 export const rootOf = (project: Project): string => `${project.path}.orch`;
 const list = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder) : []);
 
 /** Pids of living processes of a project's runs, orch's own git among them, by their environment. */
 export function processesOf(project: Project): number[] {
-  const dir = `ORCH_RUN_DIR=${path.join(commonDirOf(project), 'orch', 'runs')}/`;
+  const dir = `ORCH_RUN_DIR=${path.join(project.commonDir, 'orch', 'runs')}/`;
   return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
     try {
       return isAlive(pid) && readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').some((entry) => entry.startsWith(dir));
@@ -57,7 +56,7 @@ export function expectReachable(project: Project, objects: readonly string[]): v
 /** I1, I3, I6 and that nothing half-made is left, once a run has come to its end. */
 export function expectTidy(project: Project, run: string): void {
   expect(processesOf(project), 'processes').toEqual([]);
-  const common = commonDirOf(project);
+  const common = project.commonDir;
   const locks = walk(common).filter((file) => file.endsWith('.lock'));
   expect(locks, 'locks').toEqual([]);
   const folders = list(path.join(rootOf(project), run)).map((task) => path.join(rootOf(project), run, task)).sort();

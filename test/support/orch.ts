@@ -1,7 +1,7 @@
 // Runs the built binary as a person would, with an environment of its own, and waits for signals rather than for time.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, watch } from 'node:fs';
 import path from 'node:path';
+import { within } from './wait.ts';
 
 export const CLI = path.join(import.meta.dirname, '..', '..', 'dist', 'cli.js');
 
@@ -15,7 +15,7 @@ export interface Ended {
 export interface Running {
   readonly child: ChildProcess;
   readonly ended: Promise<Ended>;
-  /** Resolves when the text has appeared on either stream; rejects when the process ends without it. */
+  /** Resolves when the text has appeared on either stream; rejects when the process ends, or a minute, without it. */
   saw(text: string | RegExp): Promise<void>;
 }
 
@@ -46,7 +46,7 @@ export function startOrch(args: readonly string[], options: { cwd: string; env?:
   return {
     child,
     ended,
-    saw: async (text) => await new Promise<void>((resolve, reject) => {
+    saw: async (text) => await within(() => `${String(text)} in:\n${stdout}${stderr}`, new Promise<void>((resolve, reject) => {
       const check = (): void => {
         const all = stdout + stderr;
         if (typeof text === 'string' ? all.includes(text) : text.test(all)) resolve();
@@ -56,20 +56,11 @@ export function startOrch(args: readonly string[], options: { cwd: string; env?:
       };
       waiting.add(check);
       check();
-    }),
+    })),
   };
 }
 
 /** Runs `orch …args` to its end. */
 export async function orch(args: readonly string[], options: { cwd: string; env?: Record<string, string>; stdin?: string }): Promise<Ended> {
   return await startOrch(args, options).ended;
-}
-
-/** Resolves when a file is there. */
-export async function appears(file: string): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const watcher = watch(path.dirname(file), () => { if (existsSync(file)) done(); });
-    const done = (): void => { watcher.close(); resolve(); };
-    if (existsSync(file)) done();
-  });
 }

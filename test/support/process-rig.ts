@@ -1,10 +1,11 @@
 // What tests of real processes share: a folder, a marked environment, and the question whether anything is still alive.
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, watch } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ProcessSpec } from '../../src/effects/effects.ts';
+import { appears } from './wait.ts';
 
 export const SCRIPTED_AGENT = fileURLToPath(new URL('scripted-agent.mjs', import.meta.url));
 
@@ -38,7 +39,7 @@ export function createProcessRig(): ProcessRig {
     agent: (steps, more) => spec(process.execPath, [SCRIPTED_AGENT, ...steps], more),
     shell: (script, more) => spec('/bin/sh', ['-c', script], more),
     appeared: async (name) => {
-      await fileAt(at(name));
+      await appears(at(name));
       return readFileSync(at(name), 'utf8').trim();
     },
     survivors: () => marked(`ORCH_RUN_ID=${run}`),
@@ -47,19 +48,6 @@ export function createProcessRig(): ProcessRig {
       rmSync(dir, { recursive: true, force: true });
     },
   };
-}
-
-/** Resolves when the file exists. Its folder must exist. */
-export async function fileAt(file: string): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const look = (): void => {
-      if (!existsSync(file)) return;
-      watcher.close();
-      resolve();
-    };
-    const watcher = watch(path.dirname(file), look);
-    look();
-  });
 }
 
 /** Whether the process exists and is not a zombie. */

@@ -1,12 +1,13 @@
 // A program on a real pseudo-terminal (util-linux `script`), what it writes replayed on a Screen as it comes.
 import { spawn } from 'node:child_process';
 import { Screen } from './screen.ts';
+import { within } from './wait.ts';
 
 export interface Terminal {
   readonly screen: Screen;
   /** Keys as bytes; `\u0003` is Ctrl-C. */
   type(keys: string): void;
-  /** Resolves when the screen is as wanted; rejects, with the screen, when the program ends before that. */
+  /** Resolves when the screen is as wanted; rejects, with the screen, when the program ends, or a minute passes, before that. */
   until(wanted: (screen: Screen) => boolean): Promise<void>;
   /** Exit code, as a shell would say it. */
   readonly ended: Promise<number | null>;
@@ -65,8 +66,8 @@ export function runInTerminal(command: string, options: TerminalOptions): Termin
     kill: () => {
       child.kill('SIGKILL');
     },
-    until: (wanted) =>
-      new Promise((resolve, reject) => {
+    until: async (wanted) =>
+      await within(() => `${String(wanted)} on:\n${screen.everything().join('\n')}`, new Promise<void>((resolve, reject) => {
         const look = (): void => {
           if (wanted(screen)) resolve();
           else if (hasEnded) reject(new Error(`the program ended first:\n${screen.everything().join('\n')}`));
@@ -75,6 +76,6 @@ export function runInTerminal(command: string, options: TerminalOptions): Termin
         };
         watchers.add(look);
         look();
-      }),
+      })),
   };
 }

@@ -2,7 +2,7 @@
 // assertion that a user's checkout was not touched. Nothing here fakes git.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
@@ -15,6 +15,8 @@ export interface TestRepo {
   readonly home: string;
   /** The working tree, or the bare repository. */
   readonly path: string;
+  /** The folder that all its worktrees share. */
+  readonly commonDir: string;
   /** Runs git here and returns its trimmed output; throws when it fails. */
   git(...args: string[]): string;
   /** Writes files (parents too) and commits them all; returns the commit. */
@@ -26,34 +28,69 @@ export interface TestRepo {
 /** Name of the folder that a repository is in unless told otherwise. */
 const AWKWARD = 'my räpo ✓';
 
-/** A new repository on branch `main` with three commits (unless `commits: 0`). */
-export function makeRepo(options: { name?: string; commits?: number; bare?: boolean; identity?: boolean; objectFormat?: 'sha1' | 'sha256' } = {}): TestRepo {
-  const home = realpathSync(mkdtempSync(path.join(os.tmpdir(), 'orch-repo-')));
-  const folder = path.join(home, options.name ?? AWKWARD);
-  mkdirSync(folder);
-  runGit(folder, ['init', '-q', '-b', 'main', `--object-format=${options.objectFormat ?? 'sha1'}`, '.']);
-  if (options.identity !== false) {
+export interface RepoOptions {
+  readonly name?: string;
+  /** 0: a repository without any; otherwise it has three, and those of `more`. */
+  readonly commits?: number;
+  readonly more?: readonly (readonly [message: string, files: Files])[];
+  readonly bare?: boolean;
+  readonly identity?: boolean;
+  readonly objectFormat?: 'sha1' | 'sha256';
+}
+
+/** A new repository on branch `main`. One that is made like an earlier one of this suite is a copy of it: a tenth of the price. */
+export function makeRepo({ name = AWKWARD, bare = false, ...made }: RepoOptions = {}): TestRepo {
+  const home = realpathSync(mkdtempSync(path.join(os.tmpdir(), 'repo-')));
+  const folder = path.join(home, name);
+  const templates = process.env['VITEST_SCRATCH'];
+  if (templates === undefined) build(home, folder, made);
+  else {
+    cpSync(templateOf(path.join(templates, 'templates'), made), folder, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
+    // The index knows the files by their inodes.
+    if (made.commits !== 0) runGit(folder, ['update-index', '-q', '--refresh']);
+  }
+  if (!bare) return repoAt(home, folder);
+  const bareFolder = path.join(home, 'bare.git');
+  runGit(home, ['clone', '-q', '--bare', folder, bareFolder]);
+  rmSync(folder, { recursive: true });
+  return repoAt(home, bareFolder);
+}
+
+/** The folder of a repository that is made like this; whoever is first makes it, under its name in one step. */
+function templateOf(templates: string, made: RepoOptions): string {
+  const template = path.join(templates, createHash('sha1').update(JSON.stringify(made)).digest('hex'));
+  if (existsSync(template)) return template;
+  const half = mkdtempSync(`${template}-`);
+  build(templates, half, made);
+  try {
+    renameSync(half, template);
+  } catch (error) {
+    if (!existsSync(template)) throw error;
+    rmSync(half, { recursive: true });
+  }
+  return template;
+}
+
+function build(home: string, folder: string, { commits, more = [], identity, objectFormat = 'sha1' }: RepoOptions): void {
+  mkdirSync(folder, { recursive: true });
+  runGit(folder, ['init', '-q', '-b', 'main', `--object-format=${objectFormat}`, '.']);
+  if (identity !== false) {
     runGit(folder, ['config', 'user.name', 'Ada Tester']);
     runGit(folder, ['config', 'user.email', 'ada@example.invalid']);
   }
+  if (commits === 0) return;
   const repo = repoAt(home, folder);
-  if (options.commits !== 0) {
-    repo.commit('Start', { 'README.md': '# Example\n', 'src/index.ts': 'export const one = 1;\n', '.gitignore': 'node_modules/\n.env*\n*.log\nbuild/\n' });
-    repo.commit('More', { 'src/lib/deep/file.ts': 'export {};\n', 'bin/tool.sh': { executable: '#!/bin/sh\necho tool\n' }, 'docs/link.md': { link: '../README.md' } });
-    repo.commit('Names', { 'src/with space.txt': 'space\n', 'src/ünïcode ✓.txt': 'unicode\n', 'data.bin': Buffer.from([0, 1, 2, 255, 254]) });
-  }
-  if (options.bare !== true) return repo;
-  const bare = path.join(home, 'bare.git');
-  runGit(home, ['clone', '-q', '--bare', folder, bare]);
-  rmSync(folder, { recursive: true });
-  return repoAt(home, bare);
+  repo.commit('Start', { 'README.md': '# Example\n', 'src/index.ts': 'export const one = 1;\n', '.gitignore': 'node_modules/\n.env*\n*.log\nbuild/\n' });
+  repo.commit('More', { 'src/lib/deep/file.ts': 'export {};\n', 'bin/tool.sh': { executable: '#!/bin/sh\necho tool\n' }, 'docs/link.md': { link: '../README.md' } });
+  repo.commit('Names', { 'src/with space.txt': 'space\n', 'src/ünïcode ✓.txt': 'unicode\n', 'data.bin': Buffer.from([0, 1, 2, 255, 254]) });
+  for (const [message, files] of more) repo.commit(message, files);
 }
 
 function repoAt(home: string, folder: string): TestRepo {
   const git = (...args: string[]): string => runGit(folder, args);
   const write = (files: Files): void => writeFiles(folder, files);
   return {
-    home, path: folder, git, write,
+    home, path: folder, git, write, commonDir: existsSync(path.join(folder, '.git')) ? path.join(folder, '.git') : folder,
     commit(message, files = {}) {
       write(files);
       git('add', '-A');
@@ -99,6 +136,20 @@ export function runGit(folder: string, args: readonly string[], env: Record<stri
   return execFileSync('git', args, { cwd: folder, encoding: 'utf8', env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] }).replace(/\n$/, '');
 }
 
+/** The files that differ within each pair of commits, asked of one git for all of them. */
+export function changedFiles(repo: TestRepo, pairs: readonly (readonly [from: string, to: string])[]): string[][] {
+  const input = pairs.map(([from, to]) => `${from} ${to}\n`).join('');
+  const out = execFileSync('git', ['-c', 'core.quotePath=false', 'diff-tree', '-r', '--name-only', '--stdin'], { cwd: repo.path, encoding: 'utf8', input });
+  const files: string[][] = [];
+  let next = 0;
+  for (const line of out.trimEnd().split('\n')) {
+    if (line === pairs[next]?.join(' ')) next = files.push([]);
+    else files.at(-1)?.push(line);
+  }
+  if (next !== pairs.length) throw new Error(`git diff-tree has answered for ${next} of ${pairs.length} pairs`);
+  return files;
+}
+
 /** As an agent would run git in its worktree: with an identity; failures are returned, not thrown. */
 export function agentGit(folder: string, ...args: string[]): { code: number; out: string } {
   const env = { ...process.env, GIT_AUTHOR_NAME: 'Agent', GIT_AUTHOR_EMAIL: 'agent@example.invalid', GIT_COMMITTER_NAME: 'Agent', GIT_COMMITTER_EMAIL: 'agent@example.invalid', GIT_EDITOR: 'true' };
@@ -122,7 +173,7 @@ export function removeTree(folder: string): void {
  * index, configuration, hooks, info, stash, and every reference that is not orch's.
  */
 export function checkoutState(repo: TestRepo): Record<string, string> {
-  const gitDir = runGit(repo.path, ['rev-parse', '--path-format=absolute', '--git-common-dir']);
+  const gitDir = repo.commonDir;
   const state: Record<string, string> = {};
   const record = (name: string, folder: string, skip: (relative: string) => boolean): void => {
     for (const relative of walk(folder)) if (!skip(relative)) state[`${name}/${relative}`] = fingerprint(path.join(folder, relative));

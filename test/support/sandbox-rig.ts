@@ -27,7 +27,7 @@ export interface SandboxRig {
 }
 
 export async function createSandboxRig(): Promise<SandboxRig> {
-  // Not below /tmp, which a sandbox replaces by a writable one of its own.
+  // Not below /tmp or /dev, which a sandbox replaces by its own.
   const was = process.env['TMPDIR'];
   process.env['TMPDIR'] = '/var/tmp';
   const processes = createProcessRig();

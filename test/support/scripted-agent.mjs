@@ -1,6 +1,7 @@
 // A program that does what a test says, well or badly: `scripted-agent.mjs STEP…`, or one step per line on standard input
 // when there are no arguments. Steps run in order; files named by `touch` tell the test how far it is.
 import { spawn, spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { appendFileSync, existsSync, mkdirSync, rmSync, watch, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
@@ -24,6 +25,8 @@ const steps = {
   err: (...text) => write(process.stderr, `${text.join(' ')}\n`),
   /** edit FILE TEXT: writes a file */
   edit: (file, ...text) => put(file, `${text.join(' ')}\n`),
+  /** unique FILE: writes what no other run writes */
+  unique: (file) => put(file, `${randomUUID()}\n`),
   append: (file, ...text) => appendFileSync(file, `${text.join(' ')}\n`),
   remove: (file) => rmSync(file, { recursive: true, force: true }),
   /** commit MESSAGE: everything, as an agent would */

@@ -2,15 +2,15 @@
 import { createClock } from '../../src/effects/clock.ts';
 import type { ProcessSpec, Spawned, Tier } from '../../src/effects/effects.ts';
 import { createProcesses } from '../../src/effects/processes.ts';
-import { chooseTier, probeTiers } from '../../src/effects/processes/tiers.ts';
+import { probeTiers } from '../../src/effects/processes/tiers.ts';
 
 let text = '';
 for await (const chunk of process.stdin) text += String(chunk);
 const { tier, specs } = JSON.parse(text) as { readonly tier: Tier; readonly specs: readonly ProcessSpec[] };
 const clock = createClock();
-const choice = chooseTier(await probeTiers(clock), tier);
-if (!choice.ok) throw new Error(choice.message);
-const processes = createProcesses({ clock, containment: choice.containment });
+const found = (await probeTiers(clock)).find((report) => report.tier === tier);
+if (found?.containment == null) throw new Error(`tier ${tier} does not work here: ${found?.reason ?? 'unknown'}`);
+const processes = createProcesses({ clock, containment: found.containment });
 const say = (line: unknown): void => {
   process.stdout.write(`${JSON.stringify(line)}\n`);
 };

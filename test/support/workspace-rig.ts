@@ -1,5 +1,5 @@
 // A repository with the workspaces effect on it, for tests that make, abuse and collect worktrees.
-import { realpathSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import type { Collected, CreateResult, Workspace, WorkspaceRequest, Workspaces } from '../../src/effects/effects.ts';
 import { openRepository } from '../../src/effects/git/repository.ts';
@@ -52,4 +52,9 @@ export async function makeRig(repo: TestRepo = makeRepo()): Promise<Rig> {
     tree: (commit) => git('-c', 'core.quotePath=false', 'ls-tree', '-r', commit).split('\n').filter((line) => line !== ''),
     rescues: () => git('for-each-ref', '--format=%(refname)', 'refs/orch/rescue').split('\n').filter((line) => line !== ''),
   };
+}
+
+/** The folder in which git keeps what it knows of a worktree. */
+export function adminOf(workspace: Workspace): string {
+  return readFileSync(path.join(workspace.path, '.git'), 'utf8').replace('gitdir: ', '').trim();
 }

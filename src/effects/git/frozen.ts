@@ -14,7 +14,7 @@ export async function freezeGitFolder(repo: Repository, folder: string): Promise
   const listed = await requireGit(['config', '--list', '-z', '--show-scope', '--includes'], { cwd: repo.topLevel ?? repo.commonDir, env: gitEnvironment() });
   await Promise.all([
     writeFile(path.join(folder, 'HEAD'), 'ref: refs/orch/none\n'),
-    writeFile(path.join(folder, 'config'), configText(listed.toString('utf8'))),
+    writeFile(path.join(folder, 'config'), configText(listed.toString('utf8'), (_, key) => !LEFT_OUT.test(key))),
     writeFile(empty, ''),
     ...['attributes', 'exclude'].map((name) => copyIfThere(path.join(repo.commonDir, 'info', name), path.join(folder, 'info', name))),
   ]);
@@ -33,14 +33,14 @@ async function copyIfThere(from: string, to: string): Promise<void> {
 /** Where a setting would tie the folder to a working tree, to other files, or to references that it does not have. */
 const LEFT_OUT = /^(core\.(worktree|bare|sparsecheckout|sparsecheckoutcone|hookspath|fsmonitor)|extensions\.(worktreeconfig|refstorage)|include\.|includeif\.|alias\.|hook\.)/i;
 
-/** A configuration file of what `git config --list -z --show-scope` printed, without what the environment sets. */
-function configText(listed: string): string {
+/** A configuration file of what `git config --list -z --show-scope` printed, as far as it is wanted and not set by the environment. */
+export function configText(listed: string, isWanted: (scope: string, key: string) => boolean): string {
   const parts = listed.split('\0');
   const lines: string[] = [];
   for (let at = 0; at + 1 < parts.length; at += 2) {
-    const [scope, entry = ''] = [parts[at], parts[at + 1]];
+    const [scope = '', entry = ''] = [parts[at], parts[at + 1]];
     const [key = '', ...rest] = entry.split('\n');
-    if (scope === 'command' || LEFT_OUT.test(key)) continue;
+    if (scope === 'command' || !isWanted(scope, key)) continue;
     const [first, last] = [key.indexOf('.'), key.lastIndexOf('.')];
     const section = first === last ? key.slice(0, first) : `${key.slice(0, first)} "${key.slice(first + 1, last).replaceAll(/["\\]/g, '\\$&')}"`;
     const value = rest.length === 0 ? '' : ` = "${rest.join('\n').replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n').replaceAll('\t', '\\t').replaceAll('\b', '\\b')}"`;

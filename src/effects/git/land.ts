@@ -1,6 +1,7 @@
 // Moves the target to exactly one commit, by compare-and-swap, or not at all. A target that somebody has checked out is
 // moved only by git's own fast-forward there, which refuses to touch what is theirs; the result waits on a branch of its
 // own otherwise. Never checks out, resets, stashes, or overwrites anything.
+import { crashPoint } from '../../lib/crash-point.ts';
 import type { RunId, Sha } from '../../plan/plan.ts';
 import type { Repository } from '../effects.ts';
 import { gitEnvironment } from './environment.ts';
@@ -79,6 +80,7 @@ export function createLander(repo: Repository, options: { run: RunId; target: st
       if (!(await isAncestor(to, at))) return putAside(aside, to, `${options.target} has moved on`);
       const checkouts = await checkoutsOf(repo, target);
       const placed = await place(at, to, checkouts);
+      crashPoint('target-moved');
       const [now] = await refs.resolve([target]);
       if (now === to && aside !== null) await refs.move([{ ref: `refs/heads/${waiting}`, from: aside, to: null }]);
       if (now === to) return { kind: 'landed', in: checkouts.length === 0 ? 'branch' : 'checkout' };

@@ -3,7 +3,8 @@
 import type { Sha } from '../../plan/plan.ts';
 import type { Repository } from '../effects.ts';
 import { gitEnvironment } from './environment.ts';
-import { requireGit } from './plumbing.ts';
+import { pause } from '../clock.ts';
+import { gitRaw, GitFailure, requireGit, type GitCall } from './plumbing.ts';
 import { createTransactions } from './ref-transactions.ts';
 
 /** `from: null` = must not exist yet; `to: null` = delete. References in full. */
@@ -84,11 +85,24 @@ export function createRefs(repo: Repository, { message = 'orch', env = {} }: { m
     },
     async list(patterns) {
       const format = '--format=%(refname)%00%(objectname)%00%(tree)%00%(parent)%00%(worktreepath)';
-      const out = await requireGit(['for-each-ref', format, ...patterns], call);
+      const out = await askPatiently(['for-each-ref', format, ...patterns], call);
       return out.toString().split('\n').filter((line) => line !== '').map((line) => {
         const [ref = '', sha = '', tree = '', parents = '', worktree = ''] = line.split('\0');
         return { ref, sha, tree: tree || null, parents: parents === '' ? [] : parents.split(' '), worktree: worktree || null };
       });
     },
   };
+}
+
+const ROUNDS = 10;
+const PAUSE_MS = 10;
+
+/** A worktree that is removed while git looks through all of them makes git give up: it is asked again. */
+async function askPatiently(args: readonly string[], call: GitCall): Promise<Buffer> {
+  for (let round = 1; ; round += 1) {
+    const output = await gitRaw(args, call);
+    if (output.code === 0) return output.stdout;
+    if (round === ROUNDS || !/worktrees\/.*\/commondir/.test(output.stderr)) throw new GitFailure(args, call.cwd, output);
+    await pause(PAUSE_MS);
+  }
 }

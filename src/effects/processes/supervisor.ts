@@ -29,6 +29,7 @@ const PRCTL: Partial<Record<NodeJS.Architecture, number>> = {
 };
 const KEPT = 'ORCH_KEPT_';
 
+// When memory runs out, the kernel is to end an agent rather than orch, which can say so and go on: hence oom_score_adj.
 const PERL = String.raw`
 my ($as, $prctl, $grace, @command) = @ARGV;
 open(my $orch, '+<&=', 3) or exit 125;
@@ -42,6 +43,8 @@ if ($main == 0) {
   close $orch;
   close $failed;
   setpgrp(0, 0);
+  my ($oom, $file) = '/proc/self/oom_score_adj';
+  if (open($file, '<', $oom) and <$file> < 500 and open($file, '>', $oom)) { print $file 500; close $file }
   $SIG{$_} = 'DEFAULT' for @ignored;
   delete $ENV{PERL_BADLANG};
   for (grep { /^ORCH_KEPT_/ } keys %ENV) { $ENV{substr $_, 10} = delete $ENV{$_} }

@@ -131,7 +131,7 @@ function procTable(): ProcessTable {
     rows: joined(procRows),
     environ(pid) {
       try {
-        return `\0${withReserve(() => readFileSync(`/proc/${pid}/environ`, 'latin1'))}`;
+        return `\0${withReserve(() => readFileSync(`/proc/${pid}/environ`, 'utf8'))}`;
       } catch {
         return null;
       }
@@ -183,7 +183,8 @@ export function psTable(): ProcessTable {
     rows,
     environ: (pid) => {
       const words = latest.get(pid)?.words;
-      return words === undefined ? null : `\0${words.split(' ').slice(1).join('\0')}\0`;
+      // A value may have spaces in it.
+      return words === undefined ? null : `\0${words.split(/ (?=[A-Za-z_]\w*=)/).slice(1).join('\0')}\0`;
     },
     // ps derives start times from the time of boot, rounded: a second or two early or late.
     startOf: () => Math.floor(Date.now() / 1000) - 2,

@@ -1,4 +1,4 @@
-// Which tiers work here, found by trying; and the choice among them, which is never lowered silently.
+// Which tiers work here, found by trying; the firmest is used, and less than before is never used silently.
 import { readlinkSync } from 'node:fs';
 import type { Clock, ProcessEnd, Tier } from '../effects.ts';
 import { createProcesses } from '../processes.ts';
@@ -83,13 +83,9 @@ export async function firmestContainment(clock: Clock, tools: Tools = findTools(
   return sessionContainment(table);
 }
 
-/** A tier to use, or in one line why not. */
-export type Choice = { readonly ok: true; readonly containment: Containment } | { readonly ok: false; readonly message: string };
-
-/** The wanted tier if it works, and nothing less; with null, the firmest that works. */
-export function chooseTier(reports: readonly TierReport[], wanted: Tier | null = null): Choice {
-  const found = reports.find((report) => (wanted === null ? report.containment !== null : report.tier === wanted));
-  if (found === undefined) return { ok: false, message: 'no way to hold processes together was tried' };
-  if (found.containment === null) return { ok: false, message: `tier ${found.tier}, ${found.name}, does not work here: ${found.reason ?? 'unknown reason'}` };
-  return { ok: true, containment: found.containment };
+/** What to tell of the tier that was found: when agents are held less firmly than before in this run, or than orch promises. */
+export function firmnessNote(found: Tier, before: Tier | null): string | null {
+  const name = (tier: Tier): string => `tier ${tier}, ${TIER_NAMES[tier]}`;
+  if (before !== null && found > before) return `note: agents are held together less firmly than before in this run (${name(found)}; it was ${name(before)}): orch doctor shows why`;
+  return found === 4 ? `note: agents are held together by ${TIER_NAMES[4]} alone: one that hides may outlive its task; orch doctor shows why` : null;
 }

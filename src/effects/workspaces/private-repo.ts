@@ -6,6 +6,7 @@ import path from 'node:path';
 import { crashPoint } from '../../lib/crash-point.ts';
 import type { GitMounts, Mount, Repository } from '../effects.ts';
 import { gitEnvironment } from '../git/environment.ts';
+import { configText } from '../git/frozen.ts';
 import { quoted } from '../git/merge-quarantine.ts';
 import { requireGit } from '../git/plumbing.ts';
 import { textOf } from '../small-file.ts';
@@ -86,7 +87,7 @@ export function discardPrivate({ folder }: PrivateRepository): void {
 
 async function make(at: PrivateRepository, request: PrivateRequest): Promise<void> {
   const { repo, admin } = request;
-  const refs = await refsFor(request);
+  const [refs, config] = await Promise.all([refsFor(request), configFor(request)]);
   const made = privateAt(`${at.folder}.new`);
   rmSync(made.folder, { recursive: true, force: true });
   const inside = (name: string): string => path.join(made.git, name);
@@ -95,8 +96,8 @@ async function make(at: PrivateRepository, request: PrivateRequest): Promise<voi
   for (const file of [inside('packed-refs'), path.join(made.before, 'packed-refs')]) writeFileSync(file, refs);
   const borrowed = [path.join(repo.commonDir, BORROWED), ...lendersOf(path.join(repo.commonDir, 'objects'))];
   writeFileSync(inside('objects/info/alternates'), borrowed.map((folder) => `${quoted(folder)}\n`).join(''));
-  for (const name of ['HEAD', 'config', 'shallow', 'info/exclude', 'info/attributes']) copyIfThere(path.join(repo.commonDir, name), inside(name));
-  if (existsSync(path.join(repo.commonDir, 'reftable'))) await forgetReftable(inside('config'), request);
+  writeFileSync(inside('config'), config);
+  for (const name of ['HEAD', 'shallow', 'info/exclude', 'info/attributes']) copyIfThere(path.join(repo.commonDir, name), inside(name));
   await copyAdmin(admin, inside(path.join('worktrees', path.basename(admin))), new Set(['locked', 'modules']));
   renameSync(made.folder, at.folder);
   crashPoint('private-made');
@@ -111,8 +112,21 @@ async function refsFor({ repo, branch, env }: PrivateRequest): Promise<string> {
   return `# pack-refs with: sorted\n${shown.map((line) => `${line}\n`).join('')}`;
 }
 
-async function forgetReftable(config: string, { repo, env }: PrivateRequest): Promise<void> {
-  await requireGit(['config', '--file', config, '--unset-all', 'extensions.refstorage'], { cwd: repo.commonDir, env: { ...gitEnvironment(), ...env } });
+/** What ties a configuration to a place, or to how references are kept. */
+const TIES = /^(core\.(worktree|bare|sparsecheckout|sparsecheckoutcone|fsmonitor)|extensions\.(worktreeconfig|refstorage)|include\.|includeif\.)/i;
+/** What grants access: a sandbox has the one credential that was named. */
+const SECRETS = /^(credential\.|http\.(.+\.)?(extraheader|cookiefile|sslkey|sslcert|proxy)|url\.|sendemail\.)/i;
+/** What makes commits the user's, and files the same, wherever it is set. */
+const PERSONAL = /^(user\.(name|email)|core\.(autocrlf|eol|safecrlf))$/i;
+
+/** The repository's own settings without secrets, and of the user's others who they are. */
+async function configFor({ repo, env }: PrivateRequest): Promise<string> {
+  const listed = await requireGit(['config', '--list', '-z', '--show-scope', '--includes'], { cwd: repo.topLevel ?? repo.commonDir, env: { ...gitEnvironment(), ...env } });
+  return configText(listed.toString('utf8').replaceAll(/:\/\/[^/@\s\0]*@/g, '://'), isForSandbox);
+}
+
+function isForSandbox(scope: string, key: string): boolean {
+  return scope === 'local' || scope === 'worktree' ? !TIES.test(key) && !SECRETS.test(key) : PERSONAL.test(key);
 }
 
 /** Folders of objects that a folder of objects borrows from, and those that they borrow from. */

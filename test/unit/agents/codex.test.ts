@@ -26,8 +26,9 @@ describe('recordings of codex', () => {
     quota: no('billing', 'never', 'Quota exceeded'),
     'rate-limit-429': no('rate-limited', 'provider', '429'),
     'rate-limit-no-retry-after': no('rate-limited', 'provider', '429'),
-    // Its sandbox refuses in silence: that nothing was done is what git shows.
+    // Its sandbox often refuses in silence: that nothing was done is what git shows.
     'read-only-refusal': ok(2, 'All done.'),
+    'read-only-refusal-told': { ok: true, denials: ["Bash echo 'hello from the fake model' > hello.txt"] },
     'resume-1-first': ok(2, 'prompt 1'),
     'resume-2-second-cumulative-tokens': ok(3, 'prompt 2'),
     'resume-unknown': { ok: false, reason: 'agent-error', retry: 'agent', message: expect.stringContaining('no rollout found') as string, report: { sessionId: null } },
@@ -47,7 +48,7 @@ describe('recordings of codex', () => {
 
   it('count what is new in a session that goes on', () => {
     const { verdict: first } = replay('codex', 'resume-1-first');
-    const { verdict: second } = replay('codex', 'resume-2-second-cumulative-tokens', { before: first.report.sessionTokens ?? null });
+    const { verdict: second } = replay('codex', 'resume-2-second-cumulative-tokens', { session: { id: null, tokens: first.report.sessionTokens ?? null } });
     expect(second.report).toMatchObject({ sessionId: first.report.sessionId, tokens: tokens(1), sessionTokens: tokens(3) });
   });
 
@@ -94,6 +95,8 @@ describe('the stream of codex', () => {
     ['a timeout after it repeated', [again('last status: 429'), said('go on')], { kind: 'timeout', afterMs: 2000, idle: false, forced: false }, { ok: false, reason: 'timeout', message: 'not done after 2 s' }],
     ['our kill', [completed], { kind: 'killed', by: 'interrupted', forced: true }, { ok: false, reason: 'interrupted' }],
     ['a refused tool', [line('item.completed', { item: { type: 'command_execution', command: "/bin/bash -lc 'rm -rf /'", status: 'declined' } }), completed], CODE(0), { ok: true, denials: ['Bash rm -rf /'] }],
+    ['what its sandbox refused', [line('item.completed', { item: { type: 'command_execution', command: 'touch x', status: 'failed', exit_code: 1, aggregated_output: 'touch: x: Read-only file system' } }), completed], CODE(0), { ok: true, denials: ['Bash touch x'] }],
+    ['a command that failed by itself', [line('item.completed', { item: { type: 'command_execution', command: 'npm test', status: 'failed', exit_code: 1, aggregated_output: 'permission denied' } }), completed], CODE(0), { ok: true, denials: [] }],
     ['things unheard of', [line('turn.dreamt'), line('item.completed', { item: 'x' }), line('item.completed'), line('error'), line('turn.completed', { usage: 'much' })], CODE(0), { ok: true, report: { result: null } }],
   ])('%s', (_, lines, exit, expected) => {
     expect(verdictOf(lines, exit)).toMatchObject(expected);

@@ -49,6 +49,6 @@ describe('any other program', () => {
 });
 
 it('adapters are known by name', () => {
-  expect(knownAdapters).toEqual(expect.arrayContaining(['claude', 'codex', 'command']));
+  expect(knownAdapters).toEqual(expect.arrayContaining(['claude', 'codex', 'copilot', 'command']));
   expect(() => adapterFor('nonesuch')).toThrow('unknown agent adapter: nonesuch');
 });

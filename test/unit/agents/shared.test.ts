@@ -7,6 +7,9 @@ import { tokensSince } from '../../../src/agents/usage.ts';
 import { isOlder, versionIn } from '../../../src/agents/version.ts';
 import type { JsonObject } from '../../../src/lib/json.ts';
 
+// A zone that is not UTC, so that a mistake between the two is seen.
+process.env['TZ'] = 'Asia/Kolkata';
+
 describe('a stream of events', () => {
   const facts = { sessionId: null, model: null, costUsd: null, tokens: null, turns: null, result: null, limit: null, retrying: null, denials: [] };
   it('is read line by line, whatever is in it', () => {

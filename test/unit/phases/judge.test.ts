@@ -38,6 +38,13 @@ describe('an attempt is believed only when', () => {
     expect(got).toBe(wanted);
   });
 
+  test('a client that was stopped for waiting failed for what it waited for, unless it was the run that stopped', () => {
+    const exit: Exit = { kind: 'killed', by: 'provider-limit', forced: false };
+    const no = (why: 'rate-limited' | 'billing' | 'interrupted'): Verdict => ({ ok: false, reason: why, retry: why === 'rate-limited' ? 'provider' : 'never', message: 'm', report, notBefore: null });
+    expect([no('rate-limited'), no('billing'), no('interrupted'), well].map((verdict) => reason({}, left([]), verdict, exit))).toEqual(['rate-limited/provider', 'billing/never', 'interrupted/never', 'interrupted/never']);
+    expect(reason({}, left([]), no('rate-limited'), { ...exit, by: 'interrupted' })).toBe('interrupted/never');
+  });
+
   test('the agent’s own failure comes before what its changes say, and a timeout tells where the work is', () => {
     const no: Verdict = { ok: false, reason: 'auth', retry: 'never', message: 'Invalid API key', report, notBefore: null };
     expect(reason({}, left([]), no)).toBe('auth/never');

@@ -171,7 +171,6 @@ describe('agents', () => {
   const KNOWN = knownAdapters.filter((name) => name !== 'command').join(', ');
   it.each([
     ['tasks: [{ prompt: x, agent: cluade }]', {}, `tasks.yml:1:29 tasks[0].agent: there is no agent "cluade"; did you mean \`claude\`? known: ${KNOWN}`],
-    ['agent: gemini\ntasks: [x, y]', {}, `tasks.yml:1:8 agent: the agent "gemini" is not built into this version; known: ${KNOWN}; define it under \`agents:\` with a \`command\``],
     ['tasks: [x]', { flags: { agent: 'zzz' } }, `--agent: there is no agent "zzz"; known: ${KNOWN}; define it under \`agents:\` with a \`command\``],
     ['tasks: [{ prompt: x, agent: constructor }]', {}, `tasks.yml:1:29 tasks[0].agent: there is no agent "constructor"; known: ${KNOWN}; define it under \`agents:\` with a \`command\``],
     [`${mine}agent: mine\ntasks: [{ prompt: x, max-turns: 3, allowed-tools: [Read] }]`, {}, 'tasks.yml:3:33 tasks[0].max-turns: the agent "mine" cannot honour `max-turns`; remove it, or put it under the tasks that can use it\ntasks.yml:3:51 tasks[0].allowed-tools: the agent "mine" cannot honour `allowed-tools`; remove it, or put it under the tasks that can use it'],

@@ -1,6 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { decide } from '../../../src/run/decide.ts';
 import { closeGate, isBeyond, openGate, seedOf } from '../../../src/run/gate.ts';
+import { FRESH, initialState, type TaskState } from '../../../src/run/state.ts';
+import { agentTask, plan } from '../../support/plan.ts';
 
 const at = (ms: number, notBefore: number | null = null, seed = 0) => ({ at: ms, notBefore, reason: '429', seed });
 
@@ -41,4 +44,17 @@ describe('the gate', () => {
     expect(Math.max(...seeds)).toBeLessThan(1);
     expect(new Set(seeds).size).toBeGreaterThan(80);
   });
+});
+
+test('a task that is cancelled at a limit has the reason that its own provider gave', () => {
+  const two = plan([agentTask('a'), agentTask('b'), agentTask('c')]);
+  const settled = (lastFailure: TaskState['lastFailure']): object | undefined => {
+    const tasks = [{ ...FRESH, lastFailure }, FRESH, FRESH];
+    const decision = decide(two, { ...initialState(two), tasks, cancelling: 'provider-limit' }, 0);
+    return decision !== undefined && 'record' in decision ? decision.record : undefined;
+  };
+  expect(settled({ reason: 'usage-limit', message: 'until Monday' })).toMatchObject({ outcome: 'cancelled', reason: 'usage-limit', message: 'the provider’s limit lasts longer than max-wait: until Monday' });
+  expect(settled({ reason: 'overloaded', message: '503' })).toMatchObject({ outcome: 'cancelled', reason: 'overloaded' });
+  expect(settled({ reason: 'verify-failed', message: 'npm test' })).toMatchObject({ outcome: 'cancelled', reason: 'rate-limited', message: 'the provider’s limit lasts longer than max-wait' });
+  expect(settled(null)).toMatchObject({ outcome: 'cancelled', reason: 'rate-limited' });
 });

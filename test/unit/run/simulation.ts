@@ -61,7 +61,7 @@ export interface Seen {
   /** Events as reporters got them, with the journal's length at that moment. */
   readonly told: { readonly event: RunEvent; readonly onDisk: number }[];
   /** Performances as they began and ended, with what ran at the same time. */
-  readonly performed: { readonly action: Action; readonly alongside: readonly Action[]; readonly session: number; readonly cancelled: boolean }[];
+  readonly performed: { readonly action: Action; readonly alongside: readonly Action[]; readonly session: number; readonly cancelled: boolean; /** its worktree was just being removed */ readonly isReleasing: boolean }[];
   readonly released: string[];
   readonly end: DriverEnd;
   readonly sessions: number;
@@ -121,9 +121,10 @@ export async function simulate(scenario: Scenario): Promise<Seen> {
   const clock = new VirtualClock();
   const journal: RunEvent[] = [...(scenario.journal ?? [])];
   const told: Seen['told'] = [];
-  const performed: { action: Action; alongside: readonly Action[]; session: number; cancelled: boolean }[] = [];
+  const performed: { action: Action; alongside: readonly Action[]; session: number; cancelled: boolean; isReleasing: boolean }[] = [];
   const released: string[] = [];
   const running = new Map<string, Action>();
+  const releasing = new Set<string>();
   const tries = new Map<string, number>();
   let session = 0;
   const asks = [...(scenario.asks ?? [])];
@@ -132,13 +133,16 @@ export async function simulate(scenario: Scenario): Promise<Seen> {
     session += 1;
     const crashAt = scenario.crashes[session - 1] ?? Number.POSITIVE_INFINITY;
     running.clear();
+    releasing.clear();
     let driver: Driver | undefined;
     const jobs: (() => void)[] = [];
+    // Removing a worktree takes longer than anything else.
+    const slow: (() => void)[] = [];
     const phases: Phases = {
       perform: async (action, _state, stop) => {
         const key = `${action.task}/${action.phase}`;
         tries.set(key, (tries.get(key) ?? 0) + 1);
-        performed.push({ action, alongside: [...running.values()], session, cancelled: stop.gentle.aborted });
+        performed.push({ action, alongside: [...running.values()], session, cancelled: stop.gentle.aborted, isReleasing: releasing.has(action.task) });
         running.set(action.task, action);
         await new Promise<void>((resolve) => {
           jobs.push(resolve);
@@ -159,7 +163,10 @@ export async function simulate(scenario: Scenario): Promise<Seen> {
         return { type: 'merge-finished', notes: [] };
       },
       release: async ({ id }) => {
-        await Promise.resolve();
+        if (releasing.has(id)) throw new Error(`${id} is removed twice`);
+        releasing.add(id);
+        if (scenario.asks === undefined) await Promise.resolve();
+        else await new Promise<void>((resolve) => { slow.push(resolve); });
         released.push(id);
         return null;
       },
@@ -182,6 +189,7 @@ export async function simulate(scenario: Scenario): Promise<Seen> {
       plan, state, first, journal: store, phases, clock,
       onEvent: (event, at) => {
         told.push({ event, onDisk: journal.length });
+        if (event.type === 'worktree-released') releasing.delete(event.task);
         while (asks[0] !== undefined && asks[0].at <= journal.length) {
           const ask = asks.shift();
           const request = ask === undefined ? null : requestOf(ask, grownPlan(plan, at), journal.length);
@@ -194,7 +202,7 @@ export async function simulate(scenario: Scenario): Promise<Seen> {
     void driver.done.then((value) => { end = value; });
     for (let idle = 0; end === undefined; ) {
       for (let i = 0; i < 12; i += 1) await Promise.resolve();
-      const job = jobs.splice(Math.floor(random(scenario.seed, 'job', performed.length, jobs.length) * jobs.length / 100), 1)[0];
+      const job = jobs.splice(Math.floor(random(scenario.seed, 'job', performed.length, jobs.length) * jobs.length / 100), 1)[0] ?? slow.shift();
       if (job !== undefined) { job(); idle = 0; }
       else if (clock.jump()) idle = 0;
       else if ((idle += 1) > 50) throw new Error(`the run hangs: ${JSON.stringify(driver.state.tasks.map((t) => t.now))}`);
@@ -248,5 +256,6 @@ export const scenarioArbitrary: fc.Arbitrary<Scenario> = fc.record({
 /** The same, with people who ask for things meanwhile. */
 export const askedArbitrary: fc.Arbitrary<Scenario> = fc.tuple(
   scenarioArbitrary,
+  fc.constantFrom('failed', 'never', 'always'),
   fc.array(fc.record({ at: fc.integer({ min: 1, max: 60 }), kind: fc.constantFrom('cancel', 'cancel', 'cancel-all', 'retry', 'retry', 'retry', 'add', 'stop'), pick: fc.nat({ max: 40 }) }), { minLength: 1, maxLength: 6 }),
-).map(([scenario, asks]) => ({ ...scenario, asks: asks.sort((a, b) => a.at - b.at) }));
+).map(([scenario, keep, asks]) => ({ ...scenario, plan: { ...scenario.plan, worktrees: { ...scenario.plan.worktrees, keep } }, asks: asks.sort((a, b) => a.at - b.at) }));

@@ -10,7 +10,7 @@ import { agentTask, plan } from '../../support/plan.ts';
 import { askedArbitrary, scenarioArbitrary, simulate, type Scenario, type Seen } from './simulation.ts';
 
 const RUNS = 2500;
-const ASKED_RUNS = 1000;
+const ASKED_RUNS = 600;
 
 /** Events up to each resume, so that what a resume may repeat is judged apart. */
 function sessionsOf(journal: readonly RunEvent[]): RunEvent[][] {
@@ -73,8 +73,9 @@ function checkSchedule({ plan: frozen }: Scenario, { performed, journal }: Seen)
     const needs = (tasks.get(id)?.needs ?? []).flatMap((need) => (need === 'fan' ? [...tasks.keys()].filter((other) => other.startsWith('fan.')) : [need]));
     for (const need of needs) expect(completedAt.get(need) ?? Number.POSITIVE_INFINITY).toBeLessThan(seq);
   }
-  for (const { action, alongside, cancelled } of performed) {
+  for (const { action, alongside, cancelled, isReleasing } of performed) {
     expect(cancelled).toBe(false);
+    expect(isReleasing).toBe(false);
     expect(alongside.length).toBeLessThan(plan.maxParallel);
     const group = tasks.get(action.task)?.concurrency ?? null;
     if (group !== null) expect(alongside.filter((other) => tasks.get(other.task)?.concurrency === group)).toEqual([]);
@@ -159,7 +160,7 @@ function checkAttempts(plan: Scenario['plan'], { journal }: Seen): void {
 }
 
 /** What was granted was on disk by then; what was cancelled stays so, and what was added comes to an end. */
-function checkGranted({ journal, granted, end, performed }: Seen): Record<string, number> {
+function checkGranted({ journal, granted, end }: Seen): Record<string, number> {
   const seen: Record<string, number> = { cancel: 0, running: 0, retry: 0, add: 0, stop: 0 };
   for (const { request, tasks, onDisk } of granted) {
     seen[request.type] = (seen[request.type] ?? 0) + 1;
@@ -184,8 +185,6 @@ function checkGranted({ journal, granted, end, performed }: Seen): Record<string
   }
   const ids = grownIds(journal, end.state.tasks.length);
   for (const id of cancelled.keys()) expect(end.state.tasks[ids.get(id) ?? -1]?.now).toMatchObject({ at: 'settled', outcome: 'cancelled', reason: 'cancelled' });
-  // A phase that is stopped for one task stops nothing else; none of ours outlives the run.
-  expect(performed.every(({ cancelled: late }) => !late)).toBe(true);
   return seen;
 }
 
