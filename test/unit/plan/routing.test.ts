@@ -74,7 +74,7 @@ describe('best-of', () => {
     ['tasks: { a: { prompt: x, best-of: [{ modle: a }, {}] } }', 'tasks.yml:1:38 tasks.a.best-of[0].modle: unknown key "modle"'],
     ['tasks: { a: { prompt: x, score: s } }', 'tasks.yml:1:33 tasks.a.score: compares the attempts of `best-of`, and the task has none; add `best-of: 3`, or remove it'],
     ['tasks: { s: { run: x }, a: { needs: s, prompt: "x ${{ item }}", foreach: { from: needs.s.outputs.o }, best-of: 2 } }', 'tasks.yml:1:112 tasks.a.best-of: cannot be used with `foreach: { from: … }`; make the list when the plan is made, or leave out `best-of`'],
-    ['tasks: { a: { prompt: x, best-of: [{ agent: nobody }, {}] } }', 'tasks.yml:1:45 tasks.a.best-of[0].agent: there is no agent "nobody"; known: claude, codex, mine; define it under `agents:` with a `command`'],
+    ['tasks: { a: { prompt: x, best-of: [{ agent: nobody }, {}] } }', 'tasks.yml:1:45 tasks.a.best-of[0].agent: there is no agent "nobody"'],
   ])('%s', (text, message) => {
     expect(complaints(text).split('\n')[0]).toContain(message);
   });
