@@ -186,7 +186,7 @@ function start(plan: Plan, state: RunState, now: Instant): Decision | undefined 
     }
   }
   // With every slot taken nothing can start, and skipping dependents can wait until one is free.
-  for (let index = state.firstOpen; index < plan.tasks.length && !starts.isFull; index += 1) {
+  for (let index = state.firstOpen; index < plan.tasks.length && !starts.isFull(); index += 1) {
     const found = consider(index);
     if (found !== undefined) return found;
   }

@@ -19,7 +19,7 @@ export interface Starts {
   /** Why the task cannot begin this phase now, or null. To be asked for prepared tasks first: they are counted. */
   hold(index: number, phase: Phase): Hold | null;
   /** Nothing that is not prepared can be started, whatever comes next in the plan. */
-  readonly isFull: boolean;
+  isFull(): boolean;
 }
 
 /** Answers about one state at one instant. */
@@ -45,7 +45,8 @@ export function startsOf(plan: Plan, state: RunState, now: Instant): Starts {
   const hasSlotFor = (provider: string | null): boolean => running + (provider === null ? 0 : (held.get(provider) ?? 0)) < plan.maxParallel;
   return {
     hasSlot: (index) => hasSlotFor(providers[index] ?? null),
-    get isFull() {
+    // Not a getter: each object with one of its own keeps its state alive until the next full collection.
+    isFull() {
       return running >= plan.maxParallel || kinds.every((provider) => !hasSlotFor(provider) || (provider !== null && isTaken(provider)));
     },
     hold(index, phase) {
