@@ -115,8 +115,8 @@ export interface Adapter {
   readonly versions: Versions | null;
   /** Names or `PREFIX_*` of variables that its program needs, for credentials above all; passed beyond the allow-list. */
   readonly passEnv: readonly string[];
-  launch(request: LaunchRequest): Launch;
-  read(spec: AgentSpec, session?: Session): StreamReader;
+  readonly launch: (request: LaunchRequest) => Launch;
+  readonly read: (spec: AgentSpec, session?: Session) => StreamReader;
   /** How a person continues the session by hand, as argv. */
-  resumeCommand(spec: AgentSpec, sessionId: string): readonly string[] | null;
+  readonly resumeCommand: (spec: AgentSpec, sessionId: string) => readonly string[] | null;
 }

@@ -70,14 +70,15 @@ export function readEvents(stream: EventStream): StreamReader {
   return {
     line(text, from) {
       hasSpoken = false;
-      if (from === 'stderr' && stream.stderr !== undefined) return stream.stderr(text);
       const event = from === 'stdout' ? parseObject(text) : null;
       if (event !== null) {
         const said = stream.event(event);
         hasSpoken = said !== null;
         return said;
       }
-      return text.trim() === '' || (from === 'stdout' && text.trimStart().startsWith('{')) ? null : text.trimEnd();
+      if (text.trim() === '' || (from === 'stdout' && text.trimStart().startsWith('{'))) return null;
+      // In a log both are one, and what is no event came from standard error.
+      return stream.stderr === undefined ? text.trimEnd() : stream.stderr(text.trimEnd());
     },
     signal: () => watch(hasSpoken),
     isGivenUp: () => stream.givenUp != null,

@@ -10,7 +10,7 @@ const program = inject('programs')['opencode'] ?? null;
 
 /** What is run, those first that wait most. Starting it takes seconds of a whole core: a scenario that a recording shows as well is left out. */
 const RUNS: readonly { readonly name: string; readonly scenario: ChatScenario; readonly run?: Run; readonly permission?: object }[] = [
-  { name: 'command', scenario: 'command', run: { fields: { timeout: '20s' } } },
+  { name: 'command', scenario: 'command', run: { fields: { timeout: '30s' } } },
   { name: '429-once', scenario: '429-once', run: { flags: [] } },
   // The client may repeat these twice, and waits for 6 s. It would wait for an hour after the others.
   { name: '503', scenario: '503' }, { name: 'cut', scenario: 'cut' },

@@ -92,7 +92,8 @@ async function release(from: string, to: string, released: Set<string>): Promise
   await Promise.all(loose.map(give));
 }
 
-async function linkOrCopy(from: string, to: string): Promise<void> {
+/** Gives a file of objects another place; one of that name has that content. */
+export async function linkOrCopy(from: string, to: string): Promise<void> {
   try {
     await link(from, to);
   } catch (error) {
