@@ -113,7 +113,7 @@ const planning = <T>(y: Argv<T>) => y
   .option('fail-fast', { type: 'boolean', describe: 'Start nothing more after the first failure' })
   .option('max-wait', { type: 'string', describe: 'How long to wait for a provider’s limit before stopping with exit 75' })
   .option('budget', { type: 'string', describe: 'US dollars that the run may spend: nothing is started that could exceed it' })
-  .option('merge', { type: 'boolean', describe: 'Merge what completes, once all tasks have settled; --no-merge: leave it on its branches' })
+  .option('merge', { type: 'boolean', describe: 'Merge what completes, while others run; --no-merge: leave it on its branches' })
   .option('into', { type: 'string', describe: 'Branch to merge into; default the branch that the base names' })
   .option('allow-moved-base', { type: 'boolean', describe: 'Run a plan file although its base has moved since' })
   .option('run-id', { type: 'string', describe: 'The id of the run; default <name>-<date>-<time>' });

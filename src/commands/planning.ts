@@ -196,7 +196,7 @@ function withMergeFlags(settings: Settings, { merge: isWanted, into }: PlanningA
   if (isWanted === undefined && into === undefined) return settings;
   const flag: Place = { file: into === undefined ? '--merge' : '--into', line: 0, col: 0, path: '' };
   const said = settings.merge ?? { ...mergeSettings({}), when: 'never', into: null, place: flag };
-  return { ...settings, merge: { ...said, when: isWanted === undefined ? said.when : isWanted ? 'end' : 'never', into: into ?? said.into, place: flag } };
+  return { ...settings, merge: { ...said, when: isWanted === undefined ? said.when : isWanted ? (said.when === 'never' ? 'each' : said.when) : 'never', into: into ?? said.into, place: flag } };
 }
 
 /** A branch to merge into that is not there is a misspelling, found before anything is paid for. */

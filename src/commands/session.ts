@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { serveControl } from './control-server.ts';
-import { createMerge } from './merging.ts';
+import { createMerging } from './merging.ts';
 import { stateOf } from './records.ts';
 import { requireIsolation, type IsolationParts } from './isolation.ts';
 import { adapterFor } from '../agents/adapters.ts';
@@ -11,6 +11,7 @@ import { createClock } from '../effects/clock.ts';
 import { agentEnvironment } from '../effects/env.ts';
 import { createFiles } from '../effects/files.ts';
 import { createIntegrity } from '../effects/git/integrity.ts';
+import { createLander } from '../effects/git/land.ts';
 import { createProcesses } from '../effects/processes.ts';
 import type { Containment } from '../effects/processes/containment.ts';
 import { firmestContainment, firmnessNote } from '../effects/processes/tiers.ts';
@@ -194,10 +195,11 @@ async function session(begun: Begun): Promise<SessionEnd> {
   const listener = begun.listener(plan);
   const workspaces = await createWorkspaces({ repo, root: plan.worktrees.root, owner: { run: plan.run, dir: paths.dir } });
   const context = phaseContext({ repo, plan, paths, clock, processes, workspaces, listener, isolation, onSignal: (signal) => driver.signal(signal) });
+  const merging = await createMerging({ plan, repo, paths, clock, processes, isolation, integrity: context.integrity });
   const found = await reconcile({ ...context, plan: grownPlan(plan, state) }, state);
   crashPoint('reconciled');
   const driver: Driver = new Driver({
-    plan, state, found, first, alongside: begun.alongside?.(fold(plan, state, [...found, first])) ?? [], journal, clock, onEvent: (event, after) => listener.onEvent(event, after), phases: { ...createPhases(context), merge: createMerge({ plan, repo, paths, clock, processes, isolation }) },
+    plan, state, found, first, alongside: begun.alongside?.(fold(plan, state, [...found, first])) ?? [], journal, clock, onEvent: (event, after) => listener.onEvent(event, after), phases: { ...createPhases(context), merge: merging.merge },
   });
   await using _control = await serveControl({ plan, driver, dir: paths.dir, notice: (line) => begun.onNotice?.(line) });
   begun.onStart?.(driver, clock);
@@ -207,6 +209,7 @@ async function session(begun: Begun): Promise<SessionEnd> {
   } finally {
     clearInterval(ticker);
     crashPoint('run-ended');
+    await merging.close();
     await workspaces.flush();
   }
 }
@@ -231,6 +234,7 @@ function phaseContext({ repo, plan, paths, clock, processes, workspaces, listene
       isOnlyRun: async () => (await listRuns(repo.commonDir)).every(({ run, holder }) => run === plan.run || holder === null),
     }),
     runDir: paths.dir,
+    targetTip: async (target) => await createLander(repo, { run: plan.run, target }).tip(),
     adapterOf: adapterFor,
     attemptPaths: (task, attempt) => {
       const files = paths.attempt(task, attempt);

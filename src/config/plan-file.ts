@@ -27,7 +27,7 @@ const work = z.discriminatedUnion('kind', [
 const task = z.strictObject({
   id, name: text, work, needs: z.array(id), env: variables, setup: texts, verify: texts, expect: z.enum(['changes', 'none', 'any']),
   paths: texts.nullable(), timeoutMs: count, idleTimeoutMs: count.nullable(), retries: count, retryOn: z.array(z.enum(['timeout', 'verify', 'agent'])),
-  continueOnError: z.boolean(), concurrency: text.nullable(), branch: z.string(), score: text.optional(), candidateOf: id.optional(), choose: z.array(id).min(2).optional(), of: z.string().optional(), late: z.literal(true).optional(),
+  continueOnError: z.boolean(), concurrency: text.nullable(), branch: z.string(), score: text.optional(), candidateOf: id.optional(), choose: z.array(id).min(2).optional(), base: z.literal('target').optional(), of: z.string().optional(), late: z.literal(true).optional(),
 });
 const fanOut = z.strictObject({
   id, from: z.strictObject({ task: id, output: text.nullable() }), exclude: texts, batch: z.int().min(1), maxTasks: z.int().min(1), template: task,
@@ -36,7 +36,7 @@ const agent = z.strictObject({
   name: z.string(), adapter: z.string(), command: texts.min(1), prompt: z.enum(['stdin', 'arg', 'file']), output: z.enum(['text', 'claude-stream-json']), args: texts, env: variables,
 });
 const merge = z.strictObject({
-  when: z.enum(['never', 'end']), strategy: z.enum(['merge', 'squash', 'rebase']), verify: texts, onConflict: z.enum(['park', 'fail']), batch: z.union([z.literal('auto'), z.int().min(1)]),
+  when: z.enum(['never', 'each', 'end']), strategy: z.enum(['merge', 'squash', 'rebase']), verify: texts, onConflict: z.enum(['park', 'fail', 'retry', 'resolve']), batch: z.union([z.literal('auto'), z.int().min(1)]),
   conflicts: z.array(z.strictObject({ paths: text, resolve: z.union([z.enum(['union', 'ours', 'theirs']), z.strictObject({ regenerate: text })]) })),
   pullRequest: z.enum(['run', 'task']).optional(), coAuthor: z.union([z.literal(true), text]).optional(),
 });
@@ -48,7 +48,7 @@ const schema = z.object({
   format: z.literal(1), run: id, name: text, manifest: text.nullable(), base: z.strictObject({ ref: text, sha }), target: text.nullable(),
   maxParallel: z.int().min(1), maxFail: z.discriminatedUnion('kind', [z.strictObject({ kind: z.literal('count'), count: z.int().min(1) }), z.strictObject({ kind: z.literal('percent'), percent: z.int().min(1).max(100) })]).nullable(),
   maxWaitMs: count, graceMs: count, agents: z.record(z.string(), agent),
-  worktrees: z.strictObject({ root: text, copy: texts, link: texts, keep: z.enum(['failed', 'always', 'never']) }),
+  worktrees: z.strictObject({ root: text, copy: texts, link: texts, setup: texts.optional(), keep: z.enum(['failed', 'always', 'never']) }),
   passEnv: texts, isolation: z.strictObject({ kind: z.enum(['process', 'sandbox', 'auto']), network: z.enum(['on', 'none']), credential: text.nullable(), read: texts }).optional(), merge: merge.optional(), budget: budget.optional(), prices: z.record(z.string(), price).optional(), tasks: z.array(task).min(1), fanOuts: z.array(fanOut).optional(),
 });
 
@@ -105,7 +105,8 @@ function relationProblems(plan: Plan, at: (...parts: readonly PropertyKey[]) => 
     const cycle = cyclesOf(graph, stagesOf(graph).stuck)[0];
     if (cycle !== undefined) found.push(problem(at('tasks', nodes[cycle[0] ?? 0]?.id ?? '', 'needs'), 'the task waits for itself'));
   }
-  if (plan.merge?.when === 'end' && plan.target === null) found.push(problem(at('target'), 'must name the branch to merge into'));
+  const isMerged = plan.merge !== undefined && plan.merge.when !== 'never';
+  if (plan.target === null && (isMerged || nodes.some(({ base }) => base === 'target'))) found.push(problem(at('target'), 'must name the branch to merge into'));
   if (!path.isAbsolute(plan.worktrees.root)) found.push(problem(at('worktrees', 'root'), 'must be an absolute path'));
   return found;
 }

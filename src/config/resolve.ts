@@ -60,6 +60,7 @@ export function resolveSettings(config: Config, manifest: Manifest | null): Reso
       rootPlace: (worktrees.root === undefined ? NOWHERE : (file?.source ?? NOWHERE)).at(['worktrees', 'root']),
       copy: worktrees.copy ?? [],
       link: worktrees.link ?? [],
+      setup: setupOf(manifest, config),
       keep: worktrees.keep ?? 'failed',
     },
     passEnv: values.env?.pass ?? [],
@@ -84,6 +85,12 @@ function budgetOf(manifest: Manifest | null, { file }: Config): Settings['budget
   const said = manifest?.head.budget ?? file?.values.budget;
   const source = manifest?.head.budget === undefined ? file?.source : manifest.source;
   return said === undefined || source === undefined ? null : { usd: said.usd ?? null, usdPerTask: said['usd-per-task'] ?? null, place: source.at(['budget']) };
+}
+
+/** What prepares a worktree that is no task's. */
+function setupOf(manifest: Manifest | null, { file }: Config): readonly string[] {
+  const said = manifest?.head.defaults?.setup ?? file?.values.defaults?.setup ?? file?.values.worktrees?.setup ?? [];
+  return said.some((command) => command.includes('${{')) ? [] : said;
 }
 
 /** What `merge` says, with the defaults of what it does not say. */

@@ -9,6 +9,7 @@ import { hasPlainLayout } from './git/repository.ts';
 import { createCopyList, isInside } from './workspaces/carry.ts';
 import { createTemplates } from './workspaces/checkout.ts';
 import { linksOf } from './workspaces/admin.ts';
+import { beginMerge } from './workspaces/merging.ts';
 import { capture } from './workspaces/collect.ts';
 import { type Context, openContext } from './workspaces/context.ts';
 import { create, type Maker } from './workspaces/create.ts';
@@ -50,10 +51,11 @@ export async function createWorkspaces(init: WorkspacesInit): Promise<Workspaces
   const remember = (live: Live): void => void lives.set(keyOf(live.workspace), live);
   return {
     create: (request) => create(maker, request, remember),
-    async collect(workspace, message) {
+    beginMerge,
+    async collect(workspace, message, merging) {
       try {
         const live = await liveOf(workspace);
-        const { collected } = await capture(context, live, { message, onto: 'branch' });
+        const { collected } = await capture(context, live, { message, onto: 'branch', ...(merging === undefined ? {} : { merging }) });
         lives.set(keyOf(workspace), live);
         return { ok: true, collected };
       } catch (error) {

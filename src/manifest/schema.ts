@@ -205,6 +205,7 @@ const taskShape = {
   foreach: foreach.describe('One task for each item (or batch of items).').optional(),
   context: z.array(contextItem, { error: expected('a list of items such as `- file: README.md`') }).describe('Read when the plan is made, from the base commit, and put below the prompt.').optional(),
   needs: oneOrMore.describe('Ids of tasks that must complete first; this one starts from their work.').optional(),
+  base: oneOf(['run', 'target']).describe('What each attempt starts from, beside the work of `needs`: `run` (default), the commit that the run began at; `target`, the newest commit of the branch that is merged into.').optional(),
   env: env.describe('Environment variables.').optional(),
   setup: oneOrMore.describe('Shell commands to prepare the new worktree.').optional(),
   verify: oneOrMore.describe('Shell commands that must succeed for the work to count.').optional(),
@@ -240,16 +241,6 @@ const agentSchema = z.strictObject(
 const AGENT_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const agents = z.record(z.string().regex(AGENT_NAME, { error: 'is not a name for an agent (letters, digits and `. _ -`)' }), agentSchema, { error: expected('a map of names to agents') });
 
-/** Values that are known and refused: what to write instead. */
-function oneOfSupported<const T extends readonly [string, ...string[]]>(names: T, later: Readonly<Record<string, string>>) {
-  return z.enum(names, {
-    error: ({ input }) => {
-      const instead = typeof input === 'string' ? later[input] : undefined;
-      return instead === undefined ? notOneOf(names)({ input }) : `\`${String(input)}\` is not supported by this version; ${instead}`;
-    },
-  });
-}
-
 const RESOLUTIONS = ['union', 'ours', 'theirs'] as const;
 const resolution = z.union([oneOf(RESOLUTIONS), z.strictObject({ regenerate: text }, { error: expected('`union`, `ours`, `theirs` or `{ regenerate: command }`') })], {
   error: expected('`union`, `ours`, `theirs` or `{ regenerate: command }`'),
@@ -258,10 +249,10 @@ const personText = text.regex(/^[^<>\n]+ <[^<>\s]+>$/, { error: 'must be `Name <
 const merge = z.strictObject(
   {
     into: word.describe('Branch to merge into; default the branch that `base` names.').optional(),
-    when: oneOfSupported(['never', 'end'], { each: 'use `end`' }).describe('`never` (default): `orch merge` does it later; `end`: once all tasks have settled.').optional(),
+    when: oneOf(['never', 'each', 'end']).describe('`never` (default): `orch merge` does it later; `each`: as tasks complete, while others run; `end`: once all have settled.').optional(),
     strategy: oneOf(['merge', 'squash', 'rebase']).describe('Default merge.').optional(),
     verify: oneOrMore.transform((commands) => (commands.length === 1 && commands[0] === 'none' ? [] : commands)).describe('Shell commands that must succeed on the merged tree; default none.').optional(),
-    'on-conflict': oneOfSupported(['park', 'fail'], { retry: 'use `park`', resolve: 'use `park`' }).describe('`park` (default): keep the branch and the conflict, go on; `fail`: stop merging.').optional(),
+    'on-conflict': oneOf(['park', 'retry', 'resolve', 'fail']).describe('`park` (default): keep the branch and the conflict, go on; `retry`: run the task again from where the target is, at most twice; `resolve`: its agent resolves the conflict in a worktree, and what cannot be resolved is parked; `fail`: stop merging.').optional(),
     batch: z.union([z.literal('auto'), whole(1, 10_000)], { error: expected('`auto` or a number from 1') }).describe('Branches per verification; default auto.').optional(),
     conflicts: z.record(insideRepository, resolution, { error: expected('a map of globs to what to do') }).describe('Per path: union, ours, theirs or { regenerate: command }.').optional(),
     via: oneOf(['pull-request']).describe('`pull-request`: the target is left alone; branches are pushed and pull requests opened with gh, or merge requests with glab.').optional(),

@@ -60,7 +60,7 @@ export async function work(context: PhaseContext, job: Job): Promise<PhaseResult
   const ended: Ended = { v: 1, start: workspace.start, exit, durationMs, leftovers, tier, verdict, tampered: tampering.done, notes: [...(ready.detail.notes ?? []), ...tampering.notes] };
   await saveEnd(context, paths, ended);
   crashPoint('end-saved');
-  return await settle(context, { task, action, workspace, ended });
+  return await settle(context, { task, action, workspace, ended, resolving: job.state.resolving });
 }
 
 /** git writes down what the agent does with it: the evidence when somebody has changed what is not theirs. */
@@ -81,7 +81,7 @@ async function start(context: PhaseContext, job: Job, paths: AttemptPaths): Prom
   const adapter = context.adapterOf(spec.adapter);
   const sessionId = state.report?.sessionId ?? null;
   const resume = state.resumeSession && adapter.capabilities.resume ? sessionId : null;
-  const prompt = promptFor(task.work.prompt, { isResumed: resume !== null, feedback: state.feedback, lastFailure: state.lastFailure, saved: state.delivery });
+  const prompt = promptFor(task.work.prompt, { isResolving: state.resolving !== null, isResumed: resume !== null, feedback: state.feedback, lastFailure: state.lastFailure, saved: state.delivery });
   await context.files.writeText(paths.prompt, prompt);
   try {
     const newSessionId = context.newId();

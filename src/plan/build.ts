@@ -87,7 +87,7 @@ export function buildPlan(request: PlanRequest): BuildResult {
   const { tasks: planned, fanOuts } = planMembers(context);
   checkSize(planned, request, diagnostics);
   const root = worktreesRoot(request, diagnostics);
-  checkTarget(request, diagnostics);
+  checkTarget(request, [...planned, ...fanOuts.map(({ template }) => template)], diagnostics);
   if (diagnostics.length > 0) return { ok: false, nothing: false, diagnostics: tidy(diagnostics), warnings: [] };
   const templates = fanOuts.map(({ template }) => template);
   const selected = selectTasks([...planned, ...templates], request.select);
@@ -132,9 +132,13 @@ function targetOf({ settings, base }: PlanRequest): string | null {
   return settings.merge?.into ?? base.branch;
 }
 
-function checkTarget(request: PlanRequest, diagnostics: Diagnostic[]): void {
-  const { merge } = request.settings;
-  if (merge?.when !== 'end' || targetOf(request) !== null) return;
+function checkTarget(request: PlanRequest, tasks: readonly PlannedTask[], diagnostics: Diagnostic[]): void {
+  const { merge, isolation } = request.settings;
+  if (merge?.onConflict === 'resolve' && isolation.kind !== 'process') diagnostics.push(problem(merge.place, 'on-conflict: resolve needs `isolation: process`: a sandboxed agent has no merge in progress', 'use `on-conflict: retry`'));
+  if (targetOf(request) !== null) return;
+  const fromTarget = tasks.find(({ base }) => base === 'target');
+  if (fromTarget !== undefined) diagnostics.push(problem(request.manifest.source.at(['tasks']), `${fromTarget.id} is to start from the target, and base ${request.base.ref} names no branch to be that`, 'say which: `into: main` under `merge:`, or --into main'));
+  if (merge === null || merge.when === 'never') return;
   diagnostics.push(problem(merge.place, `has no branch to merge into: base ${request.base.ref} names none`, 'say which: `into: main` under `merge:`, or --into main'));
 }
 
@@ -167,7 +171,7 @@ function planOf({ request, root, tasks, fanOuts }: Built): Plan {
     maxWaitMs: settings.maxWaitMs,
     graceMs: settings.graceMs,
     agents: Object.fromEntries([...settings.agents].filter(([name]) => used.has(name))),
-    worktrees: { root, copy: settings.worktrees.copy, link: settings.worktrees.link, keep: settings.worktrees.keep },
+    worktrees: { root, copy: settings.worktrees.copy, link: settings.worktrees.link, ...(settings.worktrees.setup.length === 0 ? {} : { setup: settings.worktrees.setup }), keep: settings.worktrees.keep },
     passEnv: settings.passEnv,
     isolation: settings.isolation,
     ...(settings.budget === null ? {} : { budget: { usd: settings.budget.usd, usdPerTask: settings.budget.usdPerTask, expected: expectedCosts(all, request.history ?? []) } }),

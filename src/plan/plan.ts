@@ -83,6 +83,8 @@ export interface PlannedTask {
   readonly candidateOf?: TaskId;
   /** It runs nothing: it takes the work of the best of these. */
   readonly choose?: readonly TaskId[];
+  /** Each attempt starts from where the target is then, and from the needs' work. Absent: from the run's base, or the needs' work. */
+  readonly base?: 'target';
   /** The task of the manifest that this is a member of; absent = it stands there itself. */
   readonly of?: string;
   /** Its prompt, command, arguments, variables, `setup` and `verify` are templates still: `needs.*` is known when it starts. */
@@ -124,8 +126,11 @@ export interface MergeSettings {
   readonly strategy: 'merge' | 'squash' | 'rebase';
   /** Shell commands, run in order on the merged tree; empty = nothing is asked of it. */
   readonly verify: readonly string[];
-  /** `fail` = the first conflict ends the merge; `park` = the others go on. */
-  readonly onConflict: 'park' | 'fail';
+  /**
+   * `fail` = the first conflict ends the merge; `park` = the others go on; `retry` = the task is run again from the target;
+   * `resolve` = its agent resolves the conflict in a worktree with the merge in progress.
+   */
+  readonly onConflict: 'park' | 'fail' | 'retry' | 'resolve';
   /** Branches from one verification to the next. */
   readonly batch: 'auto' | number;
   /** What is done about conflicts in paths that match a glob; the first that matches. */
@@ -175,14 +180,16 @@ export interface Plan {
     readonly copy: readonly string[];
     /** Paths to symlink into each worktree. */
     readonly link: readonly string[];
+    /** Shell commands that prepare the worktrees in which merges are verified; absent = none. Tasks have their own. */
+    readonly setup?: readonly string[];
     readonly keep: KeepPolicy;
   };
   /** Names or `PREFIX_*` globs of variables that agents inherit, beyond the built-in allow-list. */
   readonly passEnv: readonly string[];
   /** Absent in plans of an earlier orch: process. */
   readonly isolation?: Isolation;
-  /** Absent = never, in the default way. `end` = once all tasks have settled; `target` is known then. */
-  readonly merge?: MergeSettings & { readonly when: 'never' | 'end' };
+  /** Absent = never, in the default way. `end` = once all tasks have settled; `each` = as they complete; `target` is known then. */
+  readonly merge?: MergeSettings & { readonly when: 'never' | 'each' | 'end' };
   /** Absent = no limit. */
   readonly budget?: Budget;
   /** Prices that the configuration gives, by model; for clients that tell tokens and no costs. */

@@ -39,12 +39,14 @@ export interface Settings {
     readonly rootPlace: Place;
     readonly copy: readonly string[];
     readonly link: readonly string[];
+    /** For merges: what tasks get by default, unless it is a template. */
+    readonly setup: readonly string[];
     readonly keep: KeepPolicy;
   };
   readonly passEnv: readonly string[];
   readonly isolation: Isolation;
   /** null = nothing was said of merging. */
-  readonly merge: (MergeSettings & { readonly when: 'never' | 'end'; /** null = the branch that `base` names */ readonly into: string | null; /** of `merge` or what stands for it */ readonly place: Place }) | null;
+  readonly merge: (MergeSettings & { readonly when: 'never' | 'each' | 'end'; /** null = the branch that `base` names */ readonly into: string | null; /** of `merge` or what stands for it */ readonly place: Place }) | null;
   /** null = no limit. */
   readonly budget: (Omit<Budget, 'expected'> & { readonly place: Place }) | null;
   readonly prices: Readonly<Record<string, Price>>;

@@ -79,6 +79,7 @@ function taskOf(draft: Draft): PlannedTask {
     continueOnError: requiredValue(layers, 'continue-on-error'),
     concurrency: concurrency === undefined ? null : renderField(concurrency, now),
     branch: `orch/${context.run}/${member.id}`,
+    ...(pick(layers, 'base')?.value === 'target' ? { base: 'target' as const } : {}),
     ...(member.kind === 'one' ? {} : { of: member.definition.id }),
   };
 }

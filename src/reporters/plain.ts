@@ -147,6 +147,10 @@ function runLine(plan: Plan, event: RunEvent): string | null {
     case 'merge-started':
       if (event.settings.pullRequest === 'task') return `asking to merge ${plural(event.tasks.length, 'task')} into ${safeText(event.target)}, each by a pull request`;
       return `merging ${plural(event.tasks.length, 'task')} ${event.settings.pullRequest === undefined ? 'into' : 'for a pull request into'} ${safeText(event.target)} (${event.settings.strategy}${event.settings.verify.length === 0 ? ', not verified' : ''})`;
+    case 'tasks-repeated': {
+      const [first = '', ...others] = event.tasks;
+      return `↻ [${first}] ${event.resolve === true ? 'its agent resolves the conflict' : 'run again, because it conflicts'}${others.length === 0 ? '' : `; run again with it: ${listSome(others, MOST_NAMED)}`}`;
+    }
     case 'task-merged':
       return `⇒ [${event.task}] merged as ${event.commit.slice(0, 12)}`;
     case 'task-unmerged':

@@ -143,7 +143,7 @@ function nextLines(plan: Plan, state: RunState, ends: Ends): string[] {
 }
 
 function mergeHint(plan: Plan, state: RunState, { delivered, palette }: Ends): string {
-  const isAsked = delivered.some(({ task }) => task.merge !== null) || plan.merge?.when === 'end';
+  const isAsked = delivered.some(({ task }) => task.merge !== null) || (plan.merge !== undefined && plan.merge.when !== 'never');
   return isAsked || plan.target === null || !isOver(state) ? '' : `, ${palette.cyan(`orch merge ${plan.run}`)} ${plan.merge?.pullRequest === undefined ? 'brings it into' : 'opens a pull request for'} ${safeText(plan.target)}`;
 }
 

@@ -149,9 +149,9 @@ function waitingFor(plan: Plan, state: RunState, asked: readonly number[]): stri
 }
 
 /** Why a run begins nothing more, if that is so. */
-function tooLate({ run }: Plan, state: RunState): Controlled | null {
+function tooLate({ run, merge }: Plan, state: RunState): Controlled | null {
   if (state.cancelling !== null) return refused('run-stopping', `${run} is being stopped (${state.cancelling})`, `wait for its end (orch wait ${run}), then: orch resume ${run}`);
-  if (state.merging !== null) return refused('run-merging', `${run} is merging what it has`, `wait for its end: orch wait ${run}`);
+  if (state.merging !== null && merge?.when !== 'each') return refused('run-merging', `${run} is merging what it has`, `wait for its end: orch wait ${run}`);
   return null;
 }
 

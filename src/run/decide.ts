@@ -9,7 +9,7 @@ import { brokenBy, notStartedText } from './breaker.ts';
 import { isBeyond } from './gate.ts';
 import { grownPlan, openFanOuts } from './grown.ts';
 import { exitCodeOf, isLimit, isMaxFailReached, keptBecause, outcomeOf } from './outcome.ts';
-import { unmergedTasks } from './merges.ts';
+import { runAgainWith } from './merges.ts';
 import { indexOf, indexOfTask } from './plan-index.ts';
 import { startsOf } from './starts.ts';
 import type { RunState, TaskState } from './state.ts';
@@ -88,9 +88,11 @@ function keepWorktree(plan: Plan, state: RunState): Decision | undefined {
 }
 
 function startOrStop(plan: Plan, state: RunState, now: Instant): Decision | undefined {
+  const merge = runAgain(plan, state) ?? askToMerge(plan, state);
+  if (merge !== undefined) return merge;
   if (state.firstOpen >= plan.tasks.length) {
     if (state.unreleased.length > 0 || state.merging !== null) return undefined;
-    return startMerge(plan, state) ?? { record: { type: 'run-finished', exitCode: exitCodeOf(plan, state) } };
+    return { record: { type: 'run-finished', exitCode: exitCodeOf(plan, state) } };
   }
   if (state.cancelling !== null) return cancelWaiting(plan, state);
   if (isMaxFailReached(plan, state)) {
@@ -103,12 +105,36 @@ function startOrStop(plan: Plan, state: RunState, now: Instant): Decision | unde
 }
 
 /** What has completed is merged even if other tasks have failed, but not in a run that was stopped. */
-function startMerge(plan: Plan, state: RunState): Decision | undefined {
-  const { merge, target } = plan;
-  if (merge?.when !== 'end' || target === null || state.mergeDone || state.cancelling !== null) return undefined;
-  const tasks = unmergedTasks(plan, state);
+function askToMerge(plan: Plan, state: RunState): Decision | undefined {
+  if (state.joining.length === 0 || state.cancelling !== null) return undefined;
+  const tasks = [...state.joining].sort((a, b) => a - b).map((index) => idAt(plan, index));
+  if (state.merging !== null) return state.merging.isClosed ? undefined : { record: { type: 'merge-joined', tasks } };
+  const isEnd = state.firstOpen >= plan.tasks.length && state.unreleased.length === 0;
+  const as = mergeAsked(plan, state);
+  return as === null || (!isEnd && plan.merge?.when !== 'each') ? undefined : { record: { type: 'merge-started', ...as, tasks } };
+}
+
+/** How: as the last time in this session, or as the plan says. */
+function mergeAsked({ merge, target }: Plan, { mergeAs }: RunState): RunState['mergeAs'] {
+  if (mergeAs !== null || merge === undefined || target === null) return mergeAs;
   const { when: _, ...settings } = merge;
-  return tasks.length === 0 ? undefined : { record: { type: 'merge-started', target, settings, tasks } };
+  return { target, settings };
+}
+
+/** Reopens a task whose work conflicts, and those that began with its work, once none of them is at work. */
+function runAgain(plan: Plan, state: RunState): Decision | undefined {
+  if (state.cancelling !== null) return undefined;
+  for (const index of state.conflicted) {
+    const [first, ...rest] = runAgainWith(plan, state, index) ?? [];
+    if (first === undefined) continue;
+    const why = state.tasks[first]?.merge?.message ?? 'it conflicts';
+    const isResolved = (state.merging ?? state.mergeAs)?.settings.onConflict === 'resolve';
+    const others = rest.length === 0 ? '' : ` The tasks that had begun with its work are run again, too: ${rest.map((i) => idAt(plan, i)).join(', ')}.`;
+    const how = isResolved ? 'Its agent resolves the conflict' : "It is done again, from where the target is now, which has the others' work: keep that, and do the task so that both hold";
+    const note = `The work of ${idAt(plan, first)} could not be merged: ${why}. ${how}.${others}`;
+    return { record: { type: 'tasks-repeated', tasks: [first, ...rest].map((i) => idAt(plan, i)), note, ...(isResolved ? { resolve: true } : {}) } };
+  }
+  return undefined;
 }
 
 function cancelWaiting(plan: Plan, state: RunState): Decision | undefined {
@@ -202,7 +228,7 @@ function blockedBy(plan: Plan, state: RunState, index: number): Decision | true 
   let isWaiting = false;
   for (const need of indexOf(plan).needs[index] ?? []) {
     const now = state.tasks[need]?.now;
-    if (now?.at !== 'settled') isWaiting = true;
+    if (now?.at !== 'settled' || state.conflicted.includes(need)) isWaiting = true;
     else if (now.outcome !== 'completed') {
       const message = `needs ${idAt(plan, need)}, which ended as ${now.outcome}`;
       return { record: { type: 'task-settled', task: idAt(plan, index), outcome: 'skipped', reason: 'dependency', message } };

@@ -3,7 +3,7 @@
 //  1 `seq` is gapless and starts at 1;          2 `run-started` is first, `run-finished` last (`run-resumed` and `merge-started` re-open);
 //  3 every `phase-started` has one `phase-finished`, in the same process or found by the next one just before its
 //    `run-resumed`, or is answered by that `run-resumed`;
-//  4 a task settles once (again only after `run-resumed` or `task-reopened` re-opened it), and as cancelled if `task-cancelling` was first;
+//  4 a task settles once (again only after `run-resumed`, `task-reopened` or `tasks-repeated` re-opened it), and as cancelled if `task-cancelling` was first;
 //  5 nothing starts after `run-cancelling`;
 //  6 an event is on disk before anyone sees it; 7 replaying the journal gives the live state;
 //  8 `tasks-added` comes before its tasks start; once for a fan-out, after its source has settled as completed.
@@ -226,6 +226,10 @@ export type Fact =
   | { readonly type: 'starts-stopped'; readonly provider: string | null; readonly reason: FailureReason; readonly message: string }
   /** From now on the work of these tasks is merged into `target`, in this way. */
   | { readonly type: 'merge-started'; readonly target: string; readonly settings: MergeSettings; readonly tasks: readonly TaskId[] }
+  /** The work of these tasks is merged with the others', too. */
+  | { readonly type: 'merge-joined'; readonly tasks: readonly TaskId[] }
+  /** The first of these conflicts with what was merged: they are run again, it from the target and the others, which had begun with its work, from its new work. */
+  | { readonly type: 'tasks-repeated'; readonly tasks: readonly TaskId[]; /** what the agents are told */ readonly note: string; /** The first is not done again: its agent resolves the conflict of the work that it has. */ readonly resolve?: true }
   /** The target is about to be moved to commits that hold these tasks' work. Whether it was, git knows. */
   | { readonly type: 'merge-landing'; readonly tasks: readonly { readonly task: TaskId; readonly commit: Sha }[] }
   /** `commit`, which brought its work in, is on the target. */

@@ -3,9 +3,10 @@
 import { unreachable } from '../errors.ts';
 import type { Plan, TaskId } from '../plan/plan.ts';
 import type { AgentReport, PhaseDetail, PhaseResult, RunEvent, Tokens } from './events.ts';
-import { isDecided } from './candidates.ts';
+import { isCandidate, isDecided } from './candidates.ts';
 import { scopeKey } from './breaker.ts';
 import { grownPlan, openFanOuts } from './grown.ts';
+import { asksToMerge, isMergeable, isRequested, isRunAgain, MAX_CONFLICT_RETRIES } from './merges.ts';
 import { countKey, failuresOf, isResumable, keptBecause } from './outcome.ts';
 import { indexOfTask } from './plan-index.ts';
 import { onPhaseEnd, onSignal } from './providers.ts';
@@ -18,6 +19,18 @@ type Finished = Extract<RunEvent, { type: 'phase-finished' }>;
 
 /** The state after one more event. Throws on an event that cannot follow this state: that is a bug or a foreign journal. */
 export function reduce(frozen: Plan, state: RunState, event: RunEvent): RunState {
+  return closeMerge(step(frozen, state, event));
+}
+
+/** Once all tasks have settled and nothing waits to join, nothing will join. */
+function closeMerge(state: RunState): RunState {
+  const { merging, joining, conflicted, firstOpen, tasks, cancelling } = state;
+  if (merging === null || merging.isClosed) return state;
+  const isOpen = cancelling === null && (firstOpen < tasks.length || joining.length > 0 || conflicted.length > 0);
+  return isOpen ? state : { ...state, merging: { ...merging, isClosed: true } };
+}
+
+function step(frozen: Plan, state: RunState, event: RunEvent): RunState {
   const plan = grownPlan(frozen, state);
   const next: RunState = { ...state, seq: event.seq };
   switch (event.type) {
@@ -35,12 +48,16 @@ export function reduce(frozen: Plan, state: RunState, event: RunEvent): RunState
       }));
     case 'phase-finished':
       return finishPhase(plan, next, event);
-    case 'task-settled':
-      return update(next, indexOfTask(plan, event.task), (task) => ({
+    case 'task-settled': {
+      const index = indexOfTask(plan, event.task);
+      const after = update(next, index, (task) => ({
         ...task,
         now: { at: 'settled', outcome: event.outcome, reason: event.reason, message: event.message },
         settledAt: event.at,
       }));
+      // A conflict that its agent could not resolve stays one.
+      return isToBeMerged(plan, after, index) && after.tasks[index]?.merge?.status !== 'conflict' ? { ...after, joining: [...after.joining, index] } : after;
+    }
     case 'task-cancelling':
       return update(next, indexOfTask(plan, event.task), cancel);
     case 'task-reopened':
@@ -69,20 +86,30 @@ export function reduce(frozen: Plan, state: RunState, event: RunEvent): RunState
     }
     case 'merge-started': {
       const { target, settings, tasks } = event;
-      const asked = withMerges(plan, next, tasks.map((task) => ({ task, merge: (before) => ({ status: 'unmerged', commit: before?.commit ?? null, message: null }) })));
-      return { ...asked, cancelling: null, finishedAt: null, exitCode: null, merging: { target, settings, tasks }, mergeDone: false, mergeNotes: [] };
+      const merging = { target, settings, tasks, isClosed: false };
+      return { ...withMerges(plan, next, tasks.map(asked)), finishedAt: null, exitCode: null, cancelling: null, merging, mergeAs: { target, settings }, joining: [], conflicted: next.conflicted.filter((index) => !tasks.includes(plan.tasks[index]?.id ?? '')), mergeNotes: [] };
     }
+    case 'merge-joined': {
+      const { merging } = next;
+      if (merging === null) throw new Error('no merge is under way');
+      return { ...withMerges(plan, next, event.tasks.map(asked)), merging: { ...merging, tasks: [...merging.tasks, ...event.tasks] }, joining: [] };
+    }
+    case 'tasks-repeated':
+      return runAgain(plan, next, event);
     case 'merge-landing':
       return withMerges(plan, next, event.tasks.map(({ task, commit }) => ({ task, merge: (before) => ({ status: before?.status ?? 'unmerged', commit, message: before?.message ?? null }) })));
     case 'task-merged':
       return withMerges(plan, next, [{ task: event.task, merge: () => ({ status: 'merged', commit: event.commit, message: null }) }]);
-    case 'task-unmerged':
-      return withMerges(plan, next, [{ task: event.task, merge: (before) => ({ status: event.merge, commit: before?.commit ?? null, message: event.message }) }]);
+    case 'task-unmerged': {
+      const index = indexOfTask(plan, event.task);
+      const after = withMerges(plan, next, [{ task: event.task, merge: (before) => ({ status: event.merge, commit: before?.commit ?? null, message: event.message }) }]);
+      return event.merge === 'conflict' && isRunAgain(plan, next, index) ? { ...after, conflicted: [...after.conflicted, index] } : after;
+    }
     case 'pull-request-pushing':
     case 'pull-request-seen':
       return withPullRequest(plan, next, event);
     case 'merge-finished':
-      return { ...next, merging: null, mergeDone: true, mergeNotes: event.notes };
+      return { ...next, merging: null, mergeNotes: event.notes };
     case 'run-cancelling':
       return { ...next, cancelling: event.reason };
     case 'run-finished':
@@ -97,6 +124,10 @@ interface MergeChange {
   readonly merge: (before: TaskState['merge']) => NonNullable<TaskState['merge']>;
 }
 
+function asked(task: TaskId): MergeChange {
+  return { task, merge: (before) => ({ status: 'unmerged', commit: before?.commit ?? null, message: null }) };
+}
+
 /** Changes nothing else of these tasks, so that no derived set has to follow. */
 function withMerges(plan: Plan, state: RunState, changes: readonly MergeChange[]): RunState {
   const tasks = [...state.tasks];
@@ -106,6 +137,36 @@ function withMerges(plan: Plan, state: RunState, changes: readonly MergeChange[]
     if (before !== undefined) tasks[index] = { ...before, merge: change.merge(before.merge) };
   }
   return { ...state, tasks };
+}
+
+/** What it had done before is what it has done: the conflict is parked. */
+function giveUpResolving(task: TaskState, { delivery, start, message }: NonNullable<TaskState['resolving']>, failure: Extract<PhaseResult, { ok: false }>): TaskState {
+  return {
+    ...task, delivery, start, conflicts: MAX_CONFLICT_RETRIES, workDone: true, resumeSession: false,
+    now: { at: 'ending', outcome: 'completed', reason: null, message: null },
+    merge: { status: 'conflict', commit: null, message: `${message}; its agent did not resolve that: ${failure.message}` },
+    lastFailure: { reason: failure.reason, message: failure.message },
+  };
+}
+
+/** Its work stays on its branch until the next attempt has a worktree, and on a rescue ref from then on. */
+function runAgain(plan: Plan, state: RunState, { tasks, note, resolve }: Extract<RunEvent, { type: 'tasks-repeated' }>): RunState {
+  const indices = tasks.map((id) => indexOfTask(plan, id));
+  const reopened = indices.reduce((before, index, i) => update(before, index, (task) => ({
+    ...task,
+    now: { at: 'waiting', next: 'prepare', attempt: task.attempts + 1, notBefore: 0 },
+    settledAt: null, conflicts: task.conflicts + (i === 0 ? 1 : 0), counted: 0, infra: 0, workDone: false, verified: false, resumeSession: false,
+    resolving: i === 0 && resolve === true && task.delivery !== null ? { delivery: task.resolving?.delivery ?? task.delivery, start: task.resolving === null ? task.start : task.resolving.start, message: task.merge?.message ?? note } : null,
+    feedback: note, merge: { status: 'unmerged', commit: null, message: null },
+  })), state);
+  const { merging } = reopened;
+  return {
+    ...reopened,
+    firstOpen: Math.min(reopened.firstOpen, ...indices),
+    merging: merging === null ? null : { ...merging, tasks: merging.tasks.filter((id) => !tasks.includes(id)) },
+    joining: reopened.joining.filter((index) => !indices.includes(index)),
+    conflicted: reopened.conflicted.filter((index) => !indices.includes(index)),
+  };
 }
 
 /** What was pushed before is remembered: only that may be replaced on the remote. */
@@ -140,6 +201,7 @@ function finishPhase(plan: Plan, state: RunState, event: Finished): RunState {
   function fail(before: TaskState, finished: Finished, failure: Extract<PhaseResult, { ok: false }>): TaskState {
     if (task === undefined) return before;
     const retry = afterFailure(task, before, { ...failure, at: finished.at, attempt: finished.attempt, phase: finished.phase });
+    if (retry.now.at === 'ending' && before.resolving !== null && failure.reason !== 'tampered' && !isResumable(failure.reason) && !before.cancelling) return giveUpResolving(before, before.resolving, failure);
     return {
       ...before,
       now: retry.now,
@@ -222,9 +284,31 @@ function resume(plan: Plan, state: RunState, { failed, tasks: asked }: Extract<R
     const reopened = reopen(task, asked === undefined ? (failed ? 'failed' : 'stopped') : asked.includes(plan.tasks[index]?.id ?? '') ? 'all' : 'none');
     if (reopened !== task) next = update(next, index, () => reopened);
   }
-  const firstOpen = next.tasks.findIndex(({ now }) => now.at !== 'settled');
-  // A merge goes on where it was, unless tasks go first.
-  return { ...next, merging: firstOpen === -1 ? state.merging : null, mergeDone: false, firstOpen: firstOpen === -1 ? next.tasks.length : firstOpen, forgiven: { failed: failuresOf(next.counts), completed: next.counts.completed }, unreleased: next.unreleased.filter((i) => next.tasks[i]?.now.at === 'settled') };
+  const found = next.tasks.findIndex(({ now }) => now.at !== 'settled');
+  const firstOpen = found === -1 ? next.tasks.length : found;
+  return { ...next, ...resumeMerge(plan, { ...next, firstOpen }), firstOpen, forgiven: { failed: failuresOf(next.counts), completed: next.counts.completed }, unreleased: next.unreleased.filter((i) => next.tasks[i]?.now.at === 'settled') };
+}
+
+/** A merge goes on where it was, unless it is to come at the end and tasks go first. What it has not merged is tried again. */
+function resumeMerge(plan: Plan, state: RunState): Pick<RunState, 'merging' | 'mergeAs' | 'joining' | 'conflicted'> {
+  const isAwaited = plan.merge?.when !== 'each' && state.tasks.some(({ now, merge }) => now.at !== 'settled' && merge === null);
+  const isMerged = (id: TaskId): boolean => state.tasks[indexOfTask(plan, id)]?.merge?.status === 'merged';
+  const merging = state.merging === null || isAwaited ? null : { ...state.merging, tasks: state.merging.tasks.filter((id) => !isMerged(id)), isClosed: false };
+  const inMerge = new Set(merging?.tasks);
+  const joining = plan.tasks.flatMap(({ id }, index) => {
+    const task = state.tasks[index];
+    // What nobody but `orch merge` asked for, it is asked for again, unless it was just run again for it.
+    const isWanted = asksToMerge(plan) || (task?.merge?.status === 'unmerged' && task.merge.message === null && !isRequested(task));
+    return isWanted && isToBeMerged(plan, state, index) && !inMerge.has(id) ? [index] : [];
+  });
+  const isUnderWay = merging !== null || state.joining.length > 0 || state.tasks.some(({ now, merge }) => now.at !== 'settled' && merge !== null);
+  return { merging, mergeAs: isUnderWay ? state.mergeAs : null, joining, conflicted: [] };
+}
+
+/** Whether a task is to be merged as soon as it has completed: the plan says so, or it was in a merge before. */
+function isToBeMerged(plan: Plan, { tasks }: RunState, index: number): boolean {
+  const task = tasks[index];
+  return task !== undefined && isMergeable(task) && !isCandidate(plan, index) && task.merge?.status !== 'merged' && (asksToMerge(plan) || task.merge !== null);
 }
 
 /** `by`: which of the settled tasks are reopened: those that were stopped or skipped, what failed, too, or whatever did not complete. */

@@ -20,6 +20,10 @@ export interface TaskState {
   readonly now: TaskAt;
   /** Attempts that were started. */
   readonly attempts: number;
+  /** Times that it was run again because its work conflicted. */
+  readonly conflicts: number;
+  /** Its attempts resolve the conflict of this earlier work with the target: `delivery`, that started at `start`. */
+  readonly resolving: { readonly delivery: Delivery; readonly start: Sha | null; /** what conflicts, in one line */ readonly message: string } | null;
   /** Attempts that counted against `retries`. */
   readonly counted: number;
   /** Infrastructure failures in a row. */
@@ -64,6 +68,8 @@ export interface MergeState {
   readonly target: string;
   readonly settings: MergeSettings;
   readonly tasks: readonly TaskId[];
+  /** Nothing joins it any more: what comes after is merged in another one. */
+  readonly isClosed: boolean;
 }
 
 export interface GateState {
@@ -168,8 +174,12 @@ export interface RunState {
   /** By the model that answered. */
   readonly spending: Readonly<Record<string, Spending>>;
   readonly merging: MergeState | null;
-  /** This session of the run has merged what it could. */
-  readonly mergeDone: boolean;
+  /** How the last merge since the start or the last resume was asked for. */
+  readonly mergeAs: Pick<MergeState, 'target' | 'settings'> | null;
+  /** Indices of tasks whose work is to be merged and is in no merge yet, in the order in which they settled. */
+  readonly joining: readonly number[];
+  /** Indices of tasks that are to be run again because their work conflicts. */
+  readonly conflicted: readonly number[];
   /** What the last merge had to say. */
   readonly mergeNotes: readonly string[];
 }
@@ -177,7 +187,7 @@ export interface RunState {
 /** A task that nothing has happened to. */
 export const FRESH: TaskState = {
   now: { at: 'waiting', next: 'prepare', attempt: 1, notBefore: 0 },
-  attempts: 0, counted: 0, infra: 0, step: 0, startedAt: null, settledAt: null, start: null, worktree: null, delivery: null,
+  attempts: 0, conflicts: 0, resolving: null, counted: 0, infra: 0, step: 0, startedAt: null, settledAt: null, start: null, worktree: null, delivery: null,
   report: null, outputs: {}, exit: null, log: null, workDone: false, cancelling: false, verified: false, score: null, feedback: null, resumeSession: false, notes: [], lastFailure: null, merge: null, pullRequest: null,
 };
 
@@ -187,6 +197,6 @@ export function initialState(plan: Plan): RunState {
     seq: 0, startedAt: null, finishedAt: null, exitCode: null, cancelling: null,
     tasks: plan.tasks.map(() => FRESH), added: [], active: [], unreleased: [], firstOpen: 0, forgiven: { failed: 0, completed: 0 },
     counts: { waiting: plan.tasks.length, running: 0, completed: 0, failed: 0, timedOut: 0, cancelled: 0, skipped: 0, overBudget: 0 },
-    gates: {}, throttles: {}, warm: [], trouble: {}, costUsd: 0, budgetUsd: null, costs: {}, spending: {}, merging: null, mergeDone: false, mergeNotes: [],
+    gates: {}, throttles: {}, warm: [], trouble: {}, costUsd: 0, budgetUsd: null, costs: {}, spending: {}, merging: null, mergeAs: null, joining: [], conflicted: [], mergeNotes: [],
   };
 }
