@@ -66,6 +66,8 @@ export function resolveSettings(config: Config, manifest: Manifest | null): Reso
     passEnv: values.env?.pass ?? [],
     isolation: { kind: values.isolation ?? 'process', network: values.sandbox?.network ?? 'on', credential: values.sandbox?.credential ?? null, read: values.sandbox?.read ?? [] },
     merge: mergeOf(manifest, config),
+    budget: budgetOf(manifest, config),
+    prices: Object.fromEntries(Object.entries(values.prices ?? {}).map(([name, price]) => [name, { input: price.input, output: price.output, cacheRead: price['cache-read'] ?? price.input, cacheWrite: price['cache-write'] ?? price.input }])),
     origins,
   };
   return { ok: true, settings };
@@ -76,6 +78,13 @@ function mergeOf(manifest: Manifest | null, { file }: Config): Settings['merge']
   const said = manifest?.head.merge ?? file?.values.merge;
   const source = manifest?.head.merge === undefined ? file?.source : manifest.source;
   return said === undefined || source === undefined ? null : { ...mergeSettings(said), when: said.when ?? 'never', into: said.into ?? null, place: source.at(['merge']) };
+}
+
+/** Taken whole from the manifest, or else from the configuration. */
+function budgetOf(manifest: Manifest | null, { file }: Config): Settings['budget'] {
+  const said = manifest?.head.budget ?? file?.values.budget;
+  const source = manifest?.head.budget === undefined ? file?.source : manifest.source;
+  return said === undefined || source === undefined ? null : { usd: said.usd ?? null, usdPerTask: said['usd-per-task'] ?? null, place: source.at(['budget']) };
 }
 
 /** What prepares a worktree that is no task's. */

@@ -248,6 +248,8 @@ export interface Workspaces {
   recover(workspace: Workspace, request: RecoverRequest): Promise<RecoverResult>;
   /** What ties the files to the repository: path → content, null = not a file. Empty when the folder is gone. */
   links(workspace: Workspace): Promise<ReadonlyMap<string, string | null>>;
+  /** Puts a branch (without `refs/heads/`) where it is not, or already is, at this commit. Returns why it could not, or null. */
+  publish(branch: string, head: Sha): Promise<string | null>;
   /** Whether the ref of a delivery exists and has its commit. */
   holds(delivery: Delivery): Promise<boolean>;
   /** Collects, then removes (renamed into a trash that `flush` empties). Returns why it was kept, or null when it is gone. */

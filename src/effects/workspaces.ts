@@ -71,6 +71,12 @@ export async function createWorkspaces(init: WorkspacesInit): Promise<Workspaces
       const { place, admin } = await liveOf(workspace);
       return linksOf(place, admin);
     },
+    async publish(branch, head) {
+      const ref = `refs/heads/${branch}`;
+      const [tip = null] = await context.refs.resolve([ref]);
+      if (tip === head) return null;
+      return tip === null ? context.refs.move([{ ref, from: null, to: head }]) : `${branch} is at ${tip}, which is other work`;
+    },
     holds: ({ head, ref }) => isHeldBy(context, head, ref),
     async remove(workspace) {
       const kept = await remove(context, trash, await liveOf(workspace));

@@ -3,7 +3,7 @@ import { EXIT, OrchError } from '../errors.ts';
 import type { Adapter } from '../agents/adapter.ts';
 import type { Clock, Files, Integrity, Processes, Repository, Sandbox, Workspace, Workspaces } from '../effects/effects.ts';
 import type { Plan, PlannedTask, Sha, TaskId } from '../plan/plan.ts';
-import type { Action, AgentOutput, FailureReason, PhaseDetail, PhaseResult, RetryClass } from '../run/events.ts';
+import type { Action, AgentOutput, Fact, FailureReason, PhaseDetail, PhaseResult, RetryClass } from '../run/events.ts';
 import type { Stop } from '../run/driver.ts';
 import type { RunState, TaskState } from '../run/state.ts';
 
@@ -45,6 +45,7 @@ export interface PhaseContext {
   readonly sandboxOf: (workspace: Workspace, paths: AttemptPaths) => Promise<Sandbox | null>;
   readonly newId: () => string;
   readonly onOutput: (output: AgentOutput) => void;
+  readonly onSignal: (signal: Extract<Fact, { type: 'provider-signal' }>) => void;
 }
 
 /** One phase of one attempt. */

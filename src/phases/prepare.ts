@@ -4,12 +4,14 @@ import type { CreateResult } from '../effects/effects.ts';
 import type { Sha } from '../plan/plan.ts';
 import type { PhaseResult } from '../run/events.ts';
 import { indexOfTask } from '../run/plan-index.ts';
+import { choose } from './choose.ts';
 import { branchOf, failed, type Job, type PhaseContext } from './context.ts';
 import { setUp } from './setup.ts';
 
 export async function prepare(context: PhaseContext, job: Job): Promise<PhaseResult> {
   const { plan, workspaces } = context;
   const { task, action, state } = job;
+  if (task.choose !== undefined) return await choose(context, job);
   if (action.attempt > 1) context.reopened?.set(`refs/heads/${task.branch}`, job.run.seq);
   const starts = await startsOf(context, job);
   const created = await workspaces.create({

@@ -39,6 +39,10 @@ export type Work =
       readonly agent: string;
       readonly prompt: string;
       readonly model: string | null;
+      /** Models from the cheapest up: each failed verification climbs one step. Absent = `model` throughout. */
+      readonly escalate?: readonly string[];
+      /** How hard the model should think, in the program's own words. Absent = its own choice. */
+      readonly effort?: string;
       readonly args: readonly string[];
       readonly maxTurns: number | null;
       readonly permissionMode: string | null;
@@ -73,6 +77,12 @@ export interface PlannedTask {
   readonly concurrency: string | null;
   /** Without `refs/heads/`: `orch/<run>/<task>`. */
   readonly branch: string;
+  /** A shell command that prints how good the work is, as a number; higher is better. Run after `verify`. */
+  readonly score?: string;
+  /** It is one attempt among several at this task, which chooses. */
+  readonly candidateOf?: TaskId;
+  /** It runs nothing: it takes the work of the best of these. */
+  readonly choose?: readonly TaskId[];
   /** Each attempt starts from where the target is then, and from the needs' work. Absent: from the run's base, or the needs' work. */
   readonly base?: 'target';
   /** The task of the manifest that this is a member of; absent = it stands there itself. */
@@ -131,6 +141,22 @@ export interface MergeSettings {
   readonly coAuthor?: true | string;
 }
 
+/** What a run may spend, in US dollars. null = no limit of this kind. */
+export interface Budget {
+  readonly usd: number | null;
+  readonly usdPerTask: number | null;
+  /** What one attempt took in earlier runs, by `<agent> <model>`. */
+  readonly expected: Readonly<Record<string, number>>;
+}
+
+/** US dollars per million tokens. */
+export interface Price {
+  readonly input: number;
+  readonly output: number;
+  readonly cacheRead: number;
+  readonly cacheWrite: number;
+}
+
 export interface Plan {
   readonly format: 1;
   readonly run: RunId;
@@ -164,6 +190,10 @@ export interface Plan {
   readonly isolation?: Isolation;
   /** Absent = never, in the default way. `end` = once all tasks have settled; `each` = as they complete; `target` is known then. */
   readonly merge?: MergeSettings & { readonly when: 'never' | 'each' | 'end' };
+  /** Absent = no limit. */
+  readonly budget?: Budget;
+  /** Prices that the configuration gives, by model; for clients that tell tokens and no costs. */
+  readonly prices?: Readonly<Record<string, Price>>;
   readonly tasks: readonly PlannedTask[];
   /** Absent = none. */
   readonly fanOuts?: readonly FanOut[];

@@ -12,6 +12,7 @@ import type { Action, CancelReason, Fact, PhaseResult, RunEvent } from './events
 import { grownPlan } from './grown.ts';
 import { indexOf, indexOfTask } from './plan-index.ts';
 import { keptBecause } from './outcome.ts';
+import { isNews } from './providers.ts';
 import { reduce } from './reduce.ts';
 import { Slots } from './slots.ts';
 import type { RunState, TaskState } from './state.ts';
@@ -111,6 +112,11 @@ export class Driver {
     this.#stopRunning(reason);
   }
 
+  /** Records what a provider said while an attempt is under way; what changes nothing is not recorded. */
+  signal(fact: Extract<Fact, { type: 'provider-signal' }>): void {
+    if (fact.signal.kind !== 'answered' || isNews(grownPlan(this.#options.plan, this.#state), this.#state, fact.task)) this.#post({ fact });
+  }
+
   /** Kills what runs. */
   kill(reason: CancelReason): void {
     this.stop(reason);
@@ -153,6 +159,7 @@ export class Driver {
       const { events, launches, wakeAt } = this.#turn();
       if (events.length > 0 && !(await this.#record(events))) return await this.#abandon();
       if (events.length > 0) crashPoint('recorded');
+      for (const { event } of events) if (event.type === 'gate-changed') this.#slots.resize(event.provider, event.slots ?? this.#options.plan.maxParallel);
       this.#feedMerge(events);
       for (const { event } of events) if (event.type === 'task-cancelling') this.#stops.get(event.task)?.abort({ reason: 'cancelled', forced: false } satisfies StopRequest);
       for (const action of launches) this.#launch(action);

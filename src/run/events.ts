@@ -104,6 +104,8 @@ export interface AgentReport {
   readonly sessionId: string | null;
   readonly model: string | null;
   readonly costUsd: number | null;
+  /** The client told tokens only, and a price table did the rest. */
+  readonly isCostEstimate?: true;
   readonly tokens: Tokens | null;
   /** What the client has counted for the session so far, where it counts like that: the next attempt's `tokens` are what is more. */
   readonly sessionTokens?: Tokens;
@@ -123,6 +125,8 @@ export interface PhaseDetail {
   /** work that ended well: what it wrote to $ORCH_OUTPUT, by name. */
   readonly outputs?: Readonly<Record<string, string>>;
   readonly exit?: Exit;
+  /** verify: what the score command printed. */
+  readonly score?: number;
   /** work: how firmly the processes were held: 1 and 2 = a pid namespace, 3 = a subreaper, 4 = session and environment. */
   readonly tier?: number;
   /** Awake milliseconds of the processes of this phase. */
@@ -148,6 +152,14 @@ export type PhaseResult =
       readonly feedback?: string;
     };
 
+/** What a provider lets an attempt know while it is under way, from its stream's own fields and never from its texts. */
+export type ProviderSignal =
+  | { readonly kind: 'answered' }
+  /** A request was refused for now; the client repeats it after `delayMs`. */
+  | { readonly kind: 'refused'; readonly message: string; readonly delayMs: number | null }
+  /** A quota is used up. */
+  | { readonly kind: 'used-up'; readonly message: string; readonly resetsAt: Instant | null };
+
 export type Fact =
   | {
       readonly type: 'run-started';
@@ -167,6 +179,8 @@ export type Fact =
       readonly failed: boolean;
       /** Of what has settled, reopen these tasks and no others. */
       readonly tasks?: readonly TaskId[];
+      /** The limit of the whole run from now on, in US dollars. */
+      readonly budgetUsd?: number;
     }
   /** Somebody wants this task to end: it is stopped if it runs, and settles as cancelled whatever its phase comes to. */
   | { readonly type: 'task-cancelling'; readonly task: TaskId }
@@ -204,7 +218,12 @@ export type Fact =
       /** No start of this provider before then; null = open. */
       readonly closedUntil: Instant | null;
       readonly reason: string;
+      /** Attempts at once from now on; absent or null = as many as the run has. */
+      readonly slots?: number | null;
     }
+  | { readonly type: 'provider-signal'; readonly task: TaskId; readonly attempt: number; readonly signal: ProviderSignal }
+  /** Nothing of this provider (null = nothing at all) is started any more in this session: it would only fail again. */
+  | { readonly type: 'starts-stopped'; readonly provider: string | null; readonly reason: FailureReason; readonly message: string }
   /** From now on the work of these tasks is merged into `target`, in this way. */
   | { readonly type: 'merge-started'; readonly target: string; readonly settings: MergeSettings; readonly tasks: readonly TaskId[] }
   /** The work of these tasks is merged with the others', too. */

@@ -1,6 +1,7 @@
 // What of a run can be merged, what of that is still outstanding, and what has to be run again because it conflicts:
 // questions to a plan and a state. Pure.
 import type { Plan, TaskId } from '../plan/plan.ts';
+import { isCandidate } from './candidates.ts';
 import { indexOf } from './plan-index.ts';
 import type { RunState, TaskState } from './state.ts';
 
@@ -14,7 +15,7 @@ export function isMergeable(task: TaskState | undefined): boolean {
 
 /** The tasks whose work can be merged and is not, in the plan's order. */
 export function unmergedTasks(plan: Plan, state: RunState): readonly TaskId[] {
-  return plan.tasks.flatMap(({ id }, index) => (isMergeable(state.tasks[index]) && state.tasks[index]?.merge?.status !== 'merged' ? [id] : []));
+  return plan.tasks.flatMap(({ id }, index) => (isMergeable(state.tasks[index]) && !isCandidate(plan, index) && state.tasks[index]?.merge?.status !== 'merged' ? [id] : []));
 }
 
 /** Whether the plan itself asks for its results to be merged. */
@@ -45,7 +46,8 @@ export function mergeNeeds(plan: Plan, state: RunState, id: TaskId): readonly Ta
     for (const need of needs[index] ?? []) {
       if (seen.has(need)) continue;
       seen.add(need);
-      if (isMergeable(state.tasks[need])) found.add(need);
+      // What a choice took is merged as its own.
+      if (isMergeable(state.tasks[need]) && !isCandidate(plan, need)) found.add(need);
       else visit(need);
     }
   };
@@ -59,7 +61,8 @@ export function isRunAgain(plan: Plan, state: RunState, index: number): boolean 
   const how = state.merging?.settings.onConflict;
   const isSource = (plan.fanOuts ?? []).some(({ from }) => from.task === task?.id);
   const isWanted = how === 'retry' || (how === 'resolve' && task?.work.kind === 'agent');
-  return isWanted && !isSource && (state.tasks[index]?.conflicts ?? 0) < MAX_CONFLICT_RETRIES;
+  // One that only chose would choose the same.
+  return isWanted && !isSource && task?.choose === undefined && (state.tasks[index]?.conflicts ?? 0) < MAX_CONFLICT_RETRIES;
 }
 
 /**

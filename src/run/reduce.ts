@@ -3,14 +3,17 @@
 import { unreachable } from '../errors.ts';
 import type { Plan, TaskId } from '../plan/plan.ts';
 import type { AgentReport, PhaseDetail, PhaseResult, RunEvent, Tokens } from './events.ts';
-import { closeGate, openGate, seedOf } from './gate.ts';
+import { isCandidate, isDecided } from './candidates.ts';
+import { scopeKey } from './breaker.ts';
 import { grownPlan, openFanOuts } from './grown.ts';
 import { asksToMerge, isMergeable, isRequested, isRunAgain, MAX_CONFLICT_RETRIES } from './merges.ts';
 import { countKey, failuresOf, isResumable, keptBecause } from './outcome.ts';
-import { indexOf, indexOfTask } from './plan-index.ts';
+import { indexOfTask } from './plan-index.ts';
+import { onPhaseEnd, onSignal } from './providers.ts';
 import { afterFailure } from './retry.ts';
+import { withCosts } from './spending.ts';
 import { FRESH } from './state.ts';
-import type { Counts, GateState, RunState, TaskState } from './state.ts';
+import type { Counts, RunState, TaskState } from './state.ts';
 
 type Finished = Extract<RunEvent, { type: 'phase-finished' }>;
 
@@ -34,7 +37,7 @@ function step(frozen: Plan, state: RunState, event: RunEvent): RunState {
     case 'run-started':
       return { ...next, startedAt: event.at };
     case 'run-resumed':
-      return resume(plan, next, event);
+      return resume(plan, { ...next, budgetUsd: event.budgetUsd ?? next.budgetUsd }, event);
     case 'phase-started':
       return update(next, indexOfTask(plan, event.task), (task) => ({
         ...task,
@@ -53,7 +56,7 @@ function step(frozen: Plan, state: RunState, event: RunEvent): RunState {
         settledAt: event.at,
       }));
       // A conflict that its agent could not resolve stays one.
-      return isToBeMerged(plan, after.tasks[index]) && after.tasks[index]?.merge?.status !== 'conflict' ? { ...after, joining: [...after.joining, index] } : after;
+      return isToBeMerged(plan, after, index) && after.tasks[index]?.merge?.status !== 'conflict' ? { ...after, joining: [...after.joining, index] } : after;
     }
     case 'task-cancelling':
       return update(next, indexOfTask(plan, event.task), cancel);
@@ -73,7 +76,14 @@ function step(frozen: Plan, state: RunState, event: RunEvent): RunState {
       return { ...after, unreleased: after.unreleased.filter((i) => i !== index) };
     }
     case 'gate-changed':
-      return withGate(next, event.provider, (gate) => ({ ...gate, announced: true }));
+      return announced(next, event.provider);
+    case 'provider-signal':
+      return onSignal(plan, next, event);
+    case 'starts-stopped': {
+      const key = scopeKey(event.provider);
+      const trouble = next.trouble[key];
+      return trouble === undefined ? next : { ...next, trouble: { ...next.trouble, [key]: { ...trouble, announced: true } } };
+    }
     case 'merge-started': {
       const { target, settings, tasks } = event;
       const merging = { target, settings, tasks, isClosed: false };
@@ -181,19 +191,12 @@ function finishPhase(plan: Plan, state: RunState, event: Finished): RunState {
   const task = plan.tasks[index];
   const { result } = event;
   if (task === undefined) throw new Error(`the plan has no task ${event.task}`);
-  const costUsd = state.costUsd + (result.detail.report?.costUsd ?? 0);
-  const after = update({ ...state, costUsd }, index, (before) => {
+  const after = update({ ...state, ...withCosts(plan, state, { index, result }) }, index, (before) => {
     const learned = learn(before, result.detail);
     if (before.cancelling) return { ...learned, now: CANCELLED, workDone: false };
-    return result.ok ? succeed(learned, event, task.verify.length > 0) : fail(learned, event, result);
+    return result.ok ? succeed(learned, event, { hasVerify: task.verify.length > 0 || task.score !== undefined, isChoice: task.choose !== undefined }) : fail(learned, event, result);
   });
-  const provider = indexOf(plan).providers[index] ?? null;
-  if (provider === null || event.phase !== 'work') return after;
-  if (!result.ok && result.retry === 'provider') {
-    const failure = { at: event.at, notBefore: result.notBefore ?? null, reason: result.message, seed: seedOf(event.seq) };
-    return { ...after, gates: { ...after.gates, [provider]: closeGate(after.gates[provider], failure) } };
-  }
-  return result.ok ? withGate(after, provider, openGate) : after;
+  return onPhaseEnd(plan, after, event);
 
   function fail(before: TaskState, finished: Finished, failure: Extract<PhaseResult, { ok: false }>): TaskState {
     if (task === undefined) return before;
@@ -204,6 +207,7 @@ function finishPhase(plan: Plan, state: RunState, event: Finished): RunState {
       now: retry.now,
       counted: before.counted + (retry.counts ? 1 : 0),
       infra: failure.retry === 'infrastructure' ? before.infra + 1 : 0,
+      step: before.step + (retry.climbs === true ? 1 : 0),
       workDone: before.workDone && finished.phase === 'verify' && (retry.now.at === 'ending' || (retry.now.at === 'waiting' && retry.now.next === 'verify')),
       verified: false,
       feedback: retry.now.at === 'waiting' ? (failure.feedback ?? before.feedback) : before.feedback,
@@ -213,11 +217,13 @@ function finishPhase(plan: Plan, state: RunState, event: Finished): RunState {
   }
 }
 
-function succeed(task: TaskState, event: Finished, hasVerify: boolean): TaskState {
+function succeed(task: TaskState, event: Finished, { hasVerify, isChoice }: { readonly hasVerify: boolean; readonly isChoice: boolean }): TaskState {
   const { attempt, phase, at } = event;
   const completed: TaskState['now'] = { at: 'ending', outcome: 'completed', reason: null, message: null };
   switch (phase) {
     case 'prepare':
+      // A candidate that was taken has been verified, as far as it was asked for.
+      if (isChoice) return { ...task, now: completed, workDone: true, verified: true };
       return { ...task, now: { at: 'waiting', next: 'work', attempt, notBefore: at } };
     case 'work':
       return { ...task, now: hasVerify ? { at: 'waiting', next: 'verify', attempt, notBefore: at } : completed, workDone: true, infra: 0 };
@@ -237,6 +243,7 @@ function learn(task: TaskState, detail: PhaseDetail): TaskState {
     delivery: detail.delivery ?? (detail.start === undefined ? task.delivery : null),
     report: detail.report === undefined ? task.report : addReport(task.report, detail.report),
     outputs: detail.outputs ?? task.outputs,
+    score: detail.score ?? (detail.start === undefined && detail.delivery === undefined ? task.score : null),
     exit: detail.exit ?? task.exit,
     log: detail.log ?? task.log,
     notes: detail.notes === undefined || detail.notes.length === 0 ? task.notes : [...task.notes, ...detail.notes].slice(-20),
@@ -253,6 +260,7 @@ function addReport(before: AgentReport | null, now: AgentReport): AgentReport {
     model: now.model ?? before.model,
     result: now.result ?? before.result,
     costUsd: sum(before.costUsd, now.costUsd),
+    ...(before.isCostEstimate === true || now.isCostEstimate === true ? { isCostEstimate: true } : {}),
     turns: sum(before.turns, now.turns),
     tokens: addTokens(before.tokens, now.tokens),
   };
@@ -269,10 +277,10 @@ function addTokens(a: Tokens | null, b: Tokens | null): Tokens | null {
 
 /** Reopens what was not settled for good. A phase that was running when orch died is begun again, uncounted. */
 function resume(plan: Plan, state: RunState, { failed, tasks: asked }: Extract<RunEvent, { type: 'run-resumed' }>): RunState {
-  let next: RunState = { ...state, cancelling: null, finishedAt: null, exitCode: null, gates: {} };
+  let next: RunState = { ...state, cancelling: null, finishedAt: null, exitCode: null, gates: {}, throttles: {}, warm: [], trouble: {} };
   for (const index of plan.tasks.keys()) {
     const task = next.tasks[index];
-    if (task === undefined) continue;
+    if (task === undefined || (asked === undefined && isDecided(plan, next, index))) continue;
     const reopened = reopen(task, asked === undefined ? (failed ? 'failed' : 'stopped') : asked.includes(plan.tasks[index]?.id ?? '') ? 'all' : 'none');
     if (reopened !== task) next = update(next, index, () => reopened);
   }
@@ -291,15 +299,16 @@ function resumeMerge(plan: Plan, state: RunState): Pick<RunState, 'merging' | 'm
     const task = state.tasks[index];
     // What nobody but `orch merge` asked for, it is asked for again, unless it was just run again for it.
     const isWanted = asksToMerge(plan) || (task?.merge?.status === 'unmerged' && task.merge.message === null && !isRequested(task));
-    return isWanted && isToBeMerged(plan, task) && !inMerge.has(id) ? [index] : [];
+    return isWanted && isToBeMerged(plan, state, index) && !inMerge.has(id) ? [index] : [];
   });
   const isUnderWay = merging !== null || state.joining.length > 0 || state.tasks.some(({ now, merge }) => now.at !== 'settled' && merge !== null);
   return { merging, mergeAs: isUnderWay ? state.mergeAs : null, joining, conflicted: [] };
 }
 
 /** Whether a task is to be merged as soon as it has completed: the plan says so, or it was in a merge before. */
-function isToBeMerged(plan: Plan, task: TaskState | undefined): boolean {
-  return task !== undefined && isMergeable(task) && task.merge?.status !== 'merged' && (asksToMerge(plan) || task.merge !== null);
+function isToBeMerged(plan: Plan, { tasks }: RunState, index: number): boolean {
+  const task = tasks[index];
+  return task !== undefined && isMergeable(task) && !isCandidate(plan, index) && task.merge?.status !== 'merged' && (asksToMerge(plan) || task.merge !== null);
 }
 
 /** `by`: which of the settled tasks are reopened: those that were stopped or skipped, what failed, too, or whatever did not complete. */
@@ -324,6 +333,15 @@ function reopen(task: TaskState, by: 'none' | 'stopped' | 'failed' | 'all'): Tas
   };
 }
 
+function announced(state: RunState, provider: string): RunState {
+  const [gate, throttle] = [state.gates[provider], state.throttles[provider]];
+  return {
+    ...state,
+    gates: gate === undefined ? state.gates : { ...state.gates, [provider]: { ...gate, announced: true } },
+    throttles: throttle === undefined ? state.throttles : { ...state.throttles, [provider]: { ...throttle, announced: true } },
+  };
+}
+
 const CANCELLED = { at: 'ending', outcome: 'cancelled', reason: 'cancelled', message: 'cancelled by hand' } as const;
 
 /** A running task ends when its phase has; one that a resume would begin again is cancelled for good. */
@@ -341,13 +359,6 @@ function reopenOne(plan: Plan, state: RunState, index: number): RunState {
   const isRemoved = keptBecause(plan, before) === null;
   const after = update(state, index, (task) => reopen(task, 'all'));
   return { ...after, firstOpen: Math.min(after.firstOpen, index), unreleased: isRemoved ? after.unreleased : after.unreleased.filter((i) => i !== index) };
-}
-
-function withGate(state: RunState, provider: string, change: (gate: GateState) => GateState): RunState {
-  const gate = state.gates[provider];
-  if (gate === undefined) return state;
-  const changed = change(gate);
-  return changed === gate ? state : { ...state, gates: { ...state.gates, [provider]: changed } };
 }
 
 /** Replaces one task and keeps the derived sets (counts, active, unreleased, firstOpen) in step. */

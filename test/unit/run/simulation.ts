@@ -84,7 +84,7 @@ function random(seed: number, ...parts: readonly (string | number)[]): number {
 }
 
 /** Virtual time: it jumps to the next wake-up when everybody waits. */
-class VirtualClock implements Clock {
+export class VirtualClock implements Clock {
   #now = 1_000_000;
   readonly #sleepers = new Set<{ at: number; wake: () => void }>();
   now(): number { return this.#now; }
