@@ -157,7 +157,7 @@ tasks:
   y: { needs: a, run: "echo y >> README.md" }
   z: { needs: y, run: "grep -c '^y$' README.md > z.txt" }
 `;
-const cases = ['merge-begun:1', 'merge-joined:1', 'merge-stacked:2', 'merge-landing:2', 'merge-landed:2', 'merge-told:1', 'work-collected:5', 'recorded:25'];
+const cases = ['merge-joined:1', 'merge-landing:2', 'merge-landed:2', 'work-collected:5', 'recorded:25'];
 test.concurrent.each(cases)('kill -9 at %s, then resume: what an uninterrupted run comes to', async (point) => {
   const project = makeProject();
   const run = `each-${point.replace(':', '-')}`;
