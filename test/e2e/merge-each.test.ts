@@ -76,7 +76,7 @@ describe('while others run', () => {
     const plant = `while ! test -e ${go}.2; do git config merge.evil.driver 'touch ${ran}; true'; touch ${go}; sleep 0.02; done`;
     const manifest = `merge: { when: each }\ntasks:\n  evil: { run: ${JSON.stringify(plant)} }\n${['a', 'b'].map((id) => `  ${id}: { run: "while ! test -e ${go}; do sleep 0.05; done; echo ${id} >> x.lst; echo ${id} > x.evl" }\n`).join('')}`;
     const running = project.start(['run', project.manifest(manifest), '--reporter', 'json']);
-    await running.saw(/"type":"task-unmerged","task":"[ab]"/);
+    await running.saw(/"type":"task-(?:un)?merged","task":"[ab]"[\s\S]*"type":"task-(?:un)?merged","task":"[ab]"/);
     writeFileSync(`${go}.2`, '');
     await running.ended;
     expect([existsSync(ran), existsSync(used)]).toEqual([false, true]);
@@ -157,7 +157,7 @@ tasks:
   y: { needs: a, run: "echo y >> README.md" }
   z: { needs: y, run: "grep -c '^y$' README.md > z.txt" }
 `;
-const cases = ['merge-begun:1', 'merge-joined:1', 'merge-stacked:2', 'merge-landing:2', 'merge-landed:2', 'merge-told:1', 'work-collected:5', 'recorded:25'];
+const cases = ['merge-joined:1', 'merge-landing:2', 'merge-landed:2', 'work-collected:5', 'recorded:25'];
 test.concurrent.each(cases)('kill -9 at %s, then resume: what an uninterrupted run comes to', async (point) => {
   const project = makeProject();
   const run = `each-${point.replace(':', '-')}`;
