@@ -100,10 +100,11 @@ class GeminiStream implements EventStream {
 
   end(exit: Exit): void {
     if (exit.kind !== 'code' || exit.code === 0) return;
-    const failure = this.result?.isError === true ? this.result : { isError: true, status: null, kinds: EXITS[exit.code] ?? [], text: this.#complaint };
-    // It exits with the status, of which a byte is left; its own codes are small.
-    const status = exit.code >= 400 - 256 ? exit.code + 256 : null;
-    if (failure.text !== '') this.result = { ...failure, status: failure.status ?? status };
+    if (this.result?.isError === true) {
+      // It exits with the status, of which a byte is left.
+      const status = exit.code >= 400 - 256 ? exit.code + 256 : null;
+      this.result = { ...this.result, status: this.result.status ?? status };
+    } else if (this.#complaint !== '') this.result = { isError: true, status: null, kinds: EXITS[exit.code] ?? [], text: this.#complaint };
   }
 
   #say(text: string): Progress {

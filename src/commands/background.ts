@@ -2,6 +2,7 @@
 // this process leaves it alone (or dies: then the run is stopped, unless it was detached before).
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { EXIT, OrchError, type ExitCode } from '../errors.ts';
 import { runPaths } from '../journal/run-paths.ts';
@@ -16,6 +17,8 @@ export interface DriveOrder {
   readonly force: boolean;
   /** null = not said. */
   readonly tasks: readonly TaskId[] | null;
+  /** The limit of the whole run from now on, in US dollars; null = as it was. */
+  readonly budgetUsd: number | null;
   /** Of the agents' programs, where they were asked. */
   readonly versions: Readonly<Record<string, string>>;
   /** Reporters that write to files, as `--reporter` says them. */
@@ -70,7 +73,7 @@ export function startBackground(commonDir: string, order: DriveOrder, onNotice: 
   const ended = new Promise<BackgroundEnd>((resolve) => {
     child.on('error', () => resolve({ exitCode: EXIT.preflight, journalError: null, isOrderly: false }));
     child.on('exit', (code, signal) => {
-      resolve({ exitCode: code ?? 128 + (signal === 'SIGKILL' ? 9 : 15), journalError: end?.journalError ?? null, isOrderly: end !== null });
+      resolve({ exitCode: code ?? 128 + os.constants.signals[signal ?? 'SIGKILL'], journalError: end?.journalError ?? null, isOrderly: end !== null });
     });
   });
   const started = new Promise<void>((resolve, reject) => {

@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { createClock } from '../effects/clock.ts';
 import { EXIT, OrchError } from '../errors.ts';
-import { RESTORE_TERMINAL } from '../lib/terminal.ts';
+import { RESTORE_TERMINAL, safeText } from '../lib/terminal.ts';
 import type { RunId } from '../plan/plan.ts';
 import type { Hub } from '../reporters/hub.ts';
 import { backgroundLog, startBackground, type Background, type BackgroundEnd, type DriveOrder } from './background.ts';
@@ -124,7 +124,7 @@ async function lastWords(end: BackgroundEnd, { plan, state, since }: Followed, {
   else {
     const log = backgroundLog(commonDir, plan.run);
     const said = (await readFile(log, 'utf8').catch(() => '')).trimEnd().split('\n').slice(-20);
-    for (const line of said) note(line);
+    for (const line of said) note(safeText(line));
     note(`the process of ${plan.run} ended unexpectedly (exit ${end.exitCode}); its last words are above, and in ${log}`);
     note(`hint: orch resume ${plan.run} goes on with it`);
   }

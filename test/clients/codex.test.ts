@@ -15,7 +15,7 @@ describe.skipIf(program === null)(`orch run with the real codex ${CODEX.version}
     provider = await startFakeResponses();
     client = {
       name: 'codex', program: program ?? '',
-      env: (_, home) => ({ FAKE_KEY: 'sk-test-dummy-key', CODEX_HOME: home }),
+      env: (_, home) => ({ CODEX_HOME: home }),
       // Its retries are those of a provider that its user has configured; here there are none.
       args: (scenario) => [
         '-m', 'gpt-5-codex', '--disable', 'plugins', '-c', 'analytics.enabled=false', '-c', 'feedback.enabled=false', '-c', 'model_provider="fake"',

@@ -4,6 +4,8 @@ import { existsSync, lstatSync, readFileSync, statSync, writeFileSync } from 'no
 import { createConnection } from 'node:net';
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import { retryTasks } from '../../src/commands/retry.ts';
+import { openRepository } from '../../src/effects/git/repository.ts';
 import { eachProject } from '../support/each.ts';
 import { processesOf } from '../support/invariants.ts';
 import { type Running } from '../support/orch.ts';
@@ -89,7 +91,17 @@ test('cancel --all ends a live run for good: a resume takes nothing up, a retry 
   const retried = await project.run(['retry', 'a', 'bad']);
   expect(retried.code, retried.stderr).toBe(1);
   expect((await project.status()).tasks.map(({ id, outcome }) => `${id} ${outcome}`)).toEqual(['a completed', 'b cancelled', 'c cancelled', 'bad completed']);
-  expect((await project.run(['retry', 'b', 'c'])).code).toBe(0);
+  // As a view with keys does it: in the background.
+  const here = process.cwd();
+  process.chdir(project.path);
+  try {
+    const repo = await openRepository(project.path);
+    await expect(retryTasks(repo, 'live', ['a'])).rejects.toMatchObject({ code: 'completed' });
+    expect(await retryTasks(repo, 'live', ['b', 'c'])).toMatchObject({ tasks: ['b', 'c'] });
+  } finally {
+    process.chdir(here);
+  }
+  expect((await project.run(['wait'])).code).toBe(0);
   expect(await project.run(['add', 'edit x.txt x'])).toMatchObject({ code: 3, stderr: expect.stringContaining('nobody is working on run live') as string });
 });
 
@@ -99,6 +111,7 @@ test('a run that was killed: cancel records it, saves what was left, and starts 
   await running.ended;
   // The socket of the dead process is there still, and nobody is taken in by it.
   expect(existsSync(path.join(runDir('live'), 'control.sock'))).toBe(true);
+  expect(await project.run(['wait'])).toMatchObject({ code: 1, stderr: expect.stringContaining('orch resume live') as string });
   const one = await project.run(['cancel', 'a']);
   expect(one, one.stderr).toMatchObject({ code: 0, stdout: 'cancelled: a\n' });
   expect(processesOf(project)).toEqual([]);

@@ -38,11 +38,16 @@ test('-d: what is wrong is told as ever; else the id is printed, the run goes on
   const started = await project.run(['run', '-d', waiting(), '--run-id', 'away', '--reporter', `junit=${junit}`]);
   expect(started, started.stderr).toMatchObject({ code: 0, stdout: 'away\n', stderr: expect.stringContaining('orch status --watch') as string });
   await appears(at('ready'));
-  const waits = [project.start(['wait']), project.start(['wait', 'a']), project.start(['status', '--watch'])];
+  const waits = [project.start(['wait']), project.start(['wait', 'a']), project.start(['status', '--watch']), project.start(['status', '--watch', '--json'])];
   await waits[2]?.saw('[a] hello');
   expect(await project.run(['run', '-d', 'x', '--run-id', 'away'])).toMatchObject({ code: 2 });
   go();
-  expect((await Promise.all(waits.map(async ({ ended }) => await ended))).map(({ code }) => code)).toEqual([0, 0, 0]);
+  const ended = await Promise.all(waits.map(async (one) => await one.ended));
+  expect(ended.map(({ code }) => code)).toEqual([0, 0, 0, 0]);
+  // From the first event on, although it came later.
+  const events = (ended[3]?.stdout ?? '').trim().split('\n').map((line) => JSON.parse(line) as { seq: number; type: string });
+  expect(events.map(({ seq }) => seq)).toEqual(events.map((_, i) => i + 1));
+  expect([events[0]?.type, events.at(-1)?.type]).toEqual(['run-started', 'run-finished']);
   expect(await project.run(['wait', 'away'])).toMatchObject({ code: 0 });
   expect(await project.run(['wait', 'nothing'])).toMatchObject({ code: 2 });
   expect(readFileSync(junit, 'utf8')).toContain('<testsuite');

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type * as Orch from '../../src/index.ts';
 import { processesOf } from '../support/invariants.ts';
 import { appears } from '../support/wait.ts';
-import { agentsOf, makeProject, type Project } from '../support/project.ts';
+import { AGENT, agentsOf, makeProject, type Project } from '../support/project.ts';
 
 const root = path.join(import.meta.dirname, '..', '..');
 const program = readFileSync(path.join(import.meta.dirname, 'program', 'fan-out.mjs'), 'utf8');
@@ -18,10 +18,13 @@ const works = (name: string): string => [`touch ${at(name)}`, `wait ${at(`go-${n
 const go = (name: string): void => { writeFileSync(at(`go-${name}`), ''); };
 
 beforeAll(async () => {
-  const writer = path.join('tools', 'writer.mjs');
-  project = makeProject({ config: { agent: 'mine' } });
+  const agents = {
+    writer: { command: [process.execPath, 'tools/writer.mjs'], prompt: 'stdin', output: 'text' },
+    mine: { command: [process.execPath, AGENT], prompt: 'stdin', output: 'text' },
+  };
+  project = makeProject({ config: { agent: 'writer', agents } });
   // Writes the file that its prompt names.
-  project.commit('An agent that writes pages', { [writer]: `import { mkdirSync, writeFileSync, readFileSync } from 'node:fs';
+  project.commit('An agent that writes pages', { 'tools/writer.mjs': `import { mkdirSync, writeFileSync, readFileSync } from 'node:fs';
 const [, page] = /docs\\/(\\w+)/.exec(readFileSync(0, 'utf8'));
 if (page === 'old') setInterval(() => {}, 1000);
 else { mkdirSync('docs', { recursive: true }); writeFileSync('docs/' + page + '.md', page); }
@@ -37,10 +40,8 @@ test('the program: five tasks at once, one of them cancelled, results printed', 
   expect(program.trimEnd().split('\n').length).toBeLessThanOrEqual(15);
   const file = path.join(project.home, 'fan-out.mjs');
   writeFileSync(file, program);
-  const env = { ...process.env, ORCH_AGENT: 'writer' };
-  project.commit('Configure', { '.orchestrator.yml': JSON.stringify({ agent: 'writer', grace: '1s', agents: { writer: { command: [process.execPath, path.join(project.path, 'tools', 'writer.mjs')], prompt: 'stdin', output: 'text' }, mine: { command: [process.execPath, path.join(root, 'test', 'support', 'scripted-agent.mjs')], prompt: 'stdin', output: 'text' } } }) });
   const { code, stdout, stderr } = await new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
-    const child = execFile(process.execPath, [file], { cwd: project.path, env }, (_error, out, err) => resolve({ code: child.exitCode ?? -1, stdout: out, stderr: err }));
+    const child = execFile(process.execPath, [file], { cwd: project.path }, (_error, out, err) => resolve({ code: child.exitCode ?? -1, stdout: out, stderr: err }));
   });
   expect(code, stderr).toBe(1);
   expect(stdout).toContain('api completed\n');

@@ -18,6 +18,11 @@ test('its manifest and its configuration are right', async () => {
   project.dispose();
 });
 
+test('its program is the one that is tested', () => {
+  const [, program] = /```js\n(.*?)```/s.exec(readme) ?? [];
+  expect(program).toBe(readFileSync(path.join(root, 'test', 'e2e', 'program', 'fan-out.mjs'), 'utf8'));
+});
+
 test('it names every reason that a task can end for', () => {
   const events = readFileSync(path.join(root, 'src', 'run', 'events.ts'), 'utf8');
   const [, reasons = ''] = /export type FailureReason =(.*?);\n\n/s.exec(events) ?? [];

@@ -1,6 +1,6 @@
 // What an agent may have made of the repository that it has in a sandbox, put there by hand: what is whole is taken over,
 // what is not does no harm to the user's repository.
-import { chmodSync, cpSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { deflateSync } from 'node:zlib';
@@ -178,6 +178,25 @@ test('its configuration is the repository’s without what grants access, and th
   }
 });
 
+test('repositories of submodules that were cloned in it stay; what it leads elsewhere does not come in', async () => {
+  const { rig, workspace, folder, write } = await seclude();
+  const real = readFileSync(path.join(workspace.path, '.git'), 'utf8').trim().replace('gitdir: ', '');
+  const admin = path.join(folder, 'worktrees', path.basename(real));
+  mkdirSync(path.join(admin, 'modules/sub'), { recursive: true });
+  writeFileSync(path.join(admin, 'modules/sub/HEAD'), 'ref: refs/heads/main\n');
+  writeFileSync(path.join(admin, 'commondir'), '/elsewhere\n');
+  writeFileSync(path.join(admin, 'config.worktree'), '[core]\n\tfsmonitor = touch /tmp/owned\n');
+  symlinkSync('/etc', path.join(admin, 'link'));
+  write('mine.txt', 'mine\n');
+  expect(await rig.collect(workspace)).toMatchObject({ changed: ['mine.txt'] });
+  expect(readdirSync(real)).toEqual(expect.arrayContaining(['modules', 'HEAD', 'index']));
+  expect(readdirSync(real).filter((name) => ['config.worktree', 'link'].includes(name))).toEqual([]);
+  expect(readFileSync(path.join(real, 'modules/sub/HEAD'), 'utf8')).toBe('ref: refs/heads/main\n');
+  expect(readFileSync(path.join(real, 'commondir'), 'utf8')).toBe('../..\n');
+  // The next process has them where they are.
+  expect((await rig.workspaces.seclude(workspace)).before).toContainEqual({ kind: 'write', path: path.join(real, 'modules') });
+});
+
 test('it borrows what the repository itself borrows', async () => {
   const lender = makeRepo();
   opened.push(lender);
@@ -188,6 +207,5 @@ test('it borrows what the repository itself borrows', async () => {
   const { before } = await rig.workspaces.seclude(workspace);
   const objects = path.join(lender.path, '.git/objects');
   expect(before).toContainEqual({ kind: 'read', path: objects });
-  cpSync(path.join(folder, 'objects/info/alternates'), path.join(lender.home, 'alternates'));
-  expect(runGit(lender.home, ['hash-object', '--no-filters', 'alternates'])).toBe(runGit(lender.home, ['hash-object', '--no-filters', path.join(folder, 'objects/info/alternates')]));
+  expect(readFileSync(path.join(folder, 'objects/info/alternates'), 'utf8')).toBe(`"${home}/.git/borrowed"\n"${objects}"\n`);
 });

@@ -18,22 +18,18 @@ export interface FakeApi<Scenario extends string> {
   url(scenario: Scenario): string;
   /** In the order in which they came. */
   requestsOf(scenario: Scenario): readonly ApiRequest[];
-  /** Resolves when this scenario has had so many requests. */
-  reached(scenario: Scenario, count: number): Promise<void>;
   close(): Promise<void>;
 }
 
 /** Starts a server on a free port of 127.0.0.1; `answer` is called once for each request. */
 export async function startFakeApi<Scenario extends string>(answer: (request: ApiRequest, response: ServerResponse) => void): Promise<FakeApi<Scenario>> {
   const requests: ApiRequest[] = [];
-  const waiting = new Set<() => void>();
   const handle = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
     let text = '';
     for await (const chunk of incoming) text += String(chunk);
     const [, scenario = '', path = ''] = /^\/s\/([^/]+)(\/[^?]*)?/.exec(incoming.url ?? '') ?? [];
     const request = { scenario, method: incoming.method ?? '', path, headers: incoming.headers, body: parseObject(text) ?? {} };
     requests.push(request);
-    for (const look of waiting) look();
     answer(request, response);
   };
   const server = createServer((incoming, response) => void handle(incoming, response));
@@ -45,15 +41,6 @@ export async function startFakeApi<Scenario extends string>(answer: (request: Ap
   return {
     url: (scenario) => `http://127.0.0.1:${port}/s/${scenario}`,
     requestsOf,
-    reached: (scenario, count) => new Promise((resolve) => {
-      const look = (): void => {
-        if (requestsOf(scenario).length < count) return;
-        waiting.delete(look);
-        resolve();
-      };
-      waiting.add(look);
-      look();
-    }),
     close: () => new Promise((resolve) => {
       server.close(() => resolve());
       server.closeAllConnections();

@@ -9,9 +9,7 @@ type Reply =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'error'; readonly status: number; readonly type: string; readonly code: string | null; readonly message: string; readonly headers?: Readonly<Record<string, string>> }
   /** The connection breaks in the middle of an answer. */
-  | { readonly kind: 'cut' }
-  /** The answer begins and never ends. */
-  | { readonly kind: 'hang' };
+  | { readonly kind: 'cut' };
 
 interface Turn {
   /** Tool results since the last prompt. */
@@ -28,12 +26,12 @@ const error = (status: number, type: string, code: string | null, message: strin
 const RATE = 'Rate limit reached for fake-1 on requests per min (RPM): Limit 3, Used 3, Requested 1.';
 const write = bash('echo hello from the fake model > hello.txt');
 
+// Those that no test runs are what recordings were made of.
 const SCENARIOS = {
   write: ({ results }: Turn) => (results === 0 ? write : done),
   /** A command that does not end; once it runs there is a file `running` with its pid. */
   command: ({ results }: Turn) => (results === 0 ? bash('echo $$ > running.tmp && mv running.tmp running && tail -f /dev/null') : done),
   count: ({ prompts }: Turn): Reply => ({ kind: 'text', text: `prompt ${prompts}` }),
-  nothing: () => done,
   'limit-text': (): Reply => ({ kind: 'text', text: 'I would say: usage limit reached, insufficient_quota' }),
   '400-context': () => error(400, 'invalid_request_error', 'context_length_exceeded', "This model's maximum context length is 100000 tokens."),
   '401': () => error(401, 'invalid_request_error', 'invalid_api_key', 'Incorrect API key provided: d.'),
@@ -45,10 +43,8 @@ const SCENARIOS = {
   '429-once': ({ before, results }: Turn) => (before === 0 ? error(429, 'requests', 'rate_limit_exceeded', RATE, { 'retry-after': '1' }) : results === 0 ? write : done),
   'usage-limit': () => error(429, 'UsageLimitError', null, 'Usage limit reached. It resets in 3 hours.', { 'retry-after': '10800' }),
   billing: () => error(429, 'insufficient_quota', 'insufficient_quota', 'You exceeded your current quota, please check your plan and billing details.'),
-  '500': () => error(500, 'server_error', null, 'The server had an error while processing your request.'),
   '503': () => error(503, 'server_error', null, 'The engine is currently overloaded, please try again later.'),
   cut: (): Reply => ({ kind: 'cut' }),
-  hang: (): Reply => ({ kind: 'hang' }),
 } as const satisfies Record<string, (turn: Turn) => Reply>;
 export type ChatScenario = keyof typeof SCENARIOS;
 
@@ -88,7 +84,6 @@ function answer(response: ServerResponse, reply: Reply, model: string): void {
   const id = `chatcmpl-${Math.random().toString(36).slice(2)}`;
   const chunk = (delta: JsonObject, finish: string | null = null): void => send({ id, object: 'chat.completion.chunk', created: 1, model, choices: [{ index: 0, delta, finish_reason: finish }] });
   chunk({ role: 'assistant', content: '' });
-  if (reply.kind === 'hang') return;
   if (reply.kind === 'cut') {
     chunk({ content: 'I was about to say' });
     setImmediate(() => response.destroy());

@@ -9,9 +9,7 @@ type Reply =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'error'; readonly code: number; readonly status: string; readonly message: string; readonly details?: readonly JsonObject[] }
   /** The connection breaks in the middle of an answer. */
-  | { readonly kind: 'cut' }
-  /** The answer begins and never ends. */
-  | { readonly kind: 'hang' };
+  | { readonly kind: 'cut' };
 
 interface Turn {
   /** Tool results since the last prompt. */
@@ -31,6 +29,7 @@ const quota = (id: string): JsonObject => ({ '@type': `${DETAIL}QuotaFailure`, v
 const EXHAUSTED = 'You exceeded your current quota, please check your plan and billing details.';
 const write: Reply = tool('write_file', { file_path: 'hello.txt', content: 'hello from the fake model\n' });
 
+// Those that no test runs are what recordings were made of.
 const SCENARIOS = {
   write: ({ results }: Turn) => (results === 0 ? write : done),
   /** Wants a shell, and is content with the refusal. */
@@ -53,7 +52,6 @@ const SCENARIOS = {
   '500': () => error(500, 'INTERNAL', 'An internal error has occurred.'),
   '503': () => error(503, 'UNAVAILABLE', 'The model is overloaded. Please try again later.'),
   cut: (): Reply => ({ kind: 'cut' }),
-  hang: (): Reply => ({ kind: 'hang' }),
 } as const satisfies Record<string, (turn: Turn) => Reply>;
 export type GeminiScenario = keyof typeof SCENARIOS;
 
@@ -96,7 +94,6 @@ function answer(response: ServerResponse, reply: Reply, model: string): void {
   const send = sendEvents(response);
   const usageMetadata = { promptTokenCount: 1500, candidatesTokenCount: 40, cachedContentTokenCount: 300, totalTokenCount: 1540 };
   const say = (part: JsonObject, finishReason?: string): void => send({ candidates: [{ content: { role: 'model', parts: [part] }, index: 0, ...(finishReason === undefined ? {} : { finishReason }) }], usageMetadata, modelVersion: model });
-  if (reply.kind === 'hang') return say({ text: 'Well' });
   if (reply.kind === 'cut') {
     say({ text: 'I was about to say' });
     setImmediate(() => response.destroy());

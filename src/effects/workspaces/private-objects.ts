@@ -1,9 +1,10 @@
 // Takes over the objects of a private repository that the user's has not. An agent may have written anything into that
 // folder: every name is computed anew from the content, and what is malformed does not get in.
-import { copyFileSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Sha } from '../../plan/plan.ts';
+import { linkOrCopy } from '../git/merge-quarantine.ts';
 import type { Context } from './context.ts';
 import { kindAt } from './place.ts';
 
@@ -79,13 +80,7 @@ async function store(context: Context, pack: string): Promise<void> {
   const folder = path.join(context.repo.commonDir, 'objects', 'pack');
   mkdirSync(folder, { recursive: true });
   // The index last: it is what makes a pack exist.
-  for (const file of [pack, pack.replace(/\.pack$/, '.idx')]) moveInto(file, path.join(folder, path.basename(file)));
-}
-
-function moveInto(from: string, to: string): void {
-  const made = path.join(path.dirname(to), `tmp_${path.basename(to)}`);
-  copyFileSync(from, made);
-  renameSync(made, to);
+  for (const file of [pack, pack.replace(/\.pack$/, '.idx')]) await linkOrCopy(file, path.join(folder, path.basename(file)));
 }
 
 /** Removes what git on the host must not follow or read: other folders to borrow from, links, whatever is no object. Tells whether anything is left. */

@@ -37,8 +37,10 @@ export function privateAt(folder: string): PrivateRepository {
   return { folder, git: path.join(folder, 'git'), before: path.join(folder, 'before') };
 }
 
-// Names that no part of a repository has.
+// A name that no part of a repository has.
 const BORROWED = 'borrowed';
+/** Where git keeps the repositories of a worktree's submodules, in its administrative folder. */
+export const MODULES = 'modules';
 
 /** Makes one, whole or not at all, unless there is one already; returns how a sandbox has it. */
 export async function openPrivate(at: PrivateRepository, request: PrivateRequest): Promise<GitMounts> {
@@ -51,8 +53,8 @@ export async function openPrivate(at: PrivateRepository, request: PrivateRequest
       { kind: 'write', path: at.git, at: commonDir },
       { kind: 'read', path: own('objects'), at: own(BORROWED) },
       ...visible.map((folder): Mount => ({ kind: 'read', path: folder })),
-      // Where git keeps the repositories of submodules: what was fetched once is not fetched again.
-      ...[path.join(admin, 'modules')].filter(existsSync).map((folder): Mount => ({ kind: 'write', path: folder })),
+      // What was fetched once is not fetched again.
+      ...[path.join(admin, MODULES)].filter(existsSync).map((folder): Mount => ({ kind: 'write', path: folder })),
     ],
     after: [{ kind: 'read', path: path.join(worktree, '.git') }],
   };
@@ -78,11 +80,17 @@ export function openUp(folder: string): void {
 
 /** Throws it away; nothing of it is half there at any time. */
 export function discardPrivate({ folder }: PrivateRepository): void {
-  rmSync(`${folder}.old`, { recursive: true, force: true });
+  removeAll(`${folder}.old`);
   if (!existsSync(folder)) return;
   renameSync(folder, `${folder}.old`);
   crashPoint('private-discarded');
-  rmSync(`${folder}.old`, { recursive: true, force: true });
+  removeAll(`${folder}.old`);
+}
+
+function removeAll(folder: string): void {
+  if (!existsSync(folder)) return;
+  openUp(folder);
+  rmSync(folder, { recursive: true });
 }
 
 async function make(at: PrivateRepository, request: PrivateRequest): Promise<void> {
@@ -98,7 +106,7 @@ async function make(at: PrivateRepository, request: PrivateRequest): Promise<voi
   writeFileSync(inside('objects/info/alternates'), borrowed.map((folder) => `${quoted(folder)}\n`).join(''));
   writeFileSync(inside('config'), config);
   for (const name of ['HEAD', 'shallow', 'info/exclude', 'info/attributes']) copyIfThere(path.join(repo.commonDir, name), inside(name));
-  await copyAdmin(admin, inside(path.join('worktrees', path.basename(admin))), new Set(['locked', 'modules']));
+  await copyAdmin(admin, inside(path.join('worktrees', path.basename(admin))), new Set(['locked', MODULES]));
   renameSync(made.folder, at.folder);
   crashPoint('private-made');
 }

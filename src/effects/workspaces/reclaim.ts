@@ -1,7 +1,7 @@
 // Takes over what was done in the private repository of a sandboxed task, so that the worktree is as if it had been done in
 // the user's: objects, then references, then HEAD and index. Killed anywhere, it can be done again; the private repository
 // goes only once everything is saved. Never runs git in it, and believes of it only what git finds to be whole.
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { crashPoint } from '../../lib/crash-point.ts';
 import type { Sha } from '../../plan/plan.ts';
@@ -14,11 +14,11 @@ import { descends } from './delivery.ts';
 import { branchRef, type Live } from './live.ts';
 import { kindAt } from './place.ts';
 import { takeObjects } from './private-objects.ts';
-import { openUp, privateAt, type PrivateRepository } from './private-repo.ts';
+import { MODULES, openUp, privateAt, type PrivateRepository } from './private-repo.ts';
 import { rescue } from './rescue.ts';
 
-/** What ties a worktree to its repository, is another's, or is in its place already. */
-const OURS = new Set(['commondir', 'gitdir', 'locked', 'config.worktree', 'modules']);
+/** What ties a worktree to its repository, has a say in what git runs, or is moved rather than copied. */
+const OURS = new Set(['commondir', 'gitdir', 'locked', 'config.worktree', MODULES]);
 
 /** Takes everything over; nothing to do when there is no private repository. Throws when it cannot; then it can be tried again. */
 export async function reclaim(context: Context, live: Live): Promise<Finding[]> {
@@ -39,8 +39,10 @@ export async function reclaim(context: Context, live: Live): Promise<Finding[]> 
   for (const sha of left.stashes) if (whole.has(sha)) await rescue(context, live.workspace, sha);
   if (left.stashes.length > 0) findings.push({ kind: 'stashed' });
   crashPoint('references-taken');
+  const isThere = [path.dirname(left.admin), left.admin, live.admin].every((folder) => kindAt(folder) === 'folder');
+  if (isThere) moveModules(left.admin, live.admin);
   // HEAD, index and logs that name what does not exist would break git for the user.
-  if (isWhole && kindAt(left.admin) === 'folder' && kindAt(live.admin) === 'folder') {
+  if (isThere && isWhole) {
     await copyAdmin(left.admin, live.admin, OURS);
     // A branch of that name may be somebody else's out here.
     if (left.elsewhere !== null && left.head !== null) writeFileSync(path.join(live.admin, 'HEAD'), `${left.head}\n`);
@@ -48,6 +50,12 @@ export async function reclaim(context: Context, live: Live): Promise<Finding[]> 
   if (left.elsewhere !== null) findings.push({ kind: 'left-branch', head: left.elsewhere });
   crashPoint('worktree-taken');
   return findings;
+}
+
+/** Repositories of submodules that were cloned in the sandbox; those that were there before are the real ones. */
+function moveModules(from: string, to: string): void {
+  const [made, real] = [path.join(from, MODULES), path.join(to, MODULES)];
+  if (kindAt(made) === 'folder' && kindAt(real) === 'missing') renameSync(made, real);
 }
 
 interface Left {

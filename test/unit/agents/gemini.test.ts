@@ -49,6 +49,9 @@ describe('recordings of gemini', () => {
     expect(replay('gemini', 'plan-refusal').progress).toContain('refused: write_file hello.txt');
     const reader = adapterFor('gemini').read({ ...request().spec, ...spec });
     const said = ['Warning: Basic terminal detected (TERM=dumb).', 'YOLO mode is enabled.', '    at throwErrorIfNotOK (file:///x.js:1:2)', 'Attempt 1 failed with status 429. Retrying with backoff... _ApiError: {"error":{"code":429,"status":"RESOURCE_EXHAUSTED","message":"Slow down."}}'];
+    // In a log it comes with the events.
+    const log = adapterFor('gemini').read({ ...request().spec, ...spec });
+    expect(said.map((line) => log.line(line, 'stdout'))).toEqual(said.map((line) => reader.line(line, 'stderr')));
     expect(said.map((line) => reader.line(line, 'stderr'))).toEqual([null, null, null, 'Slow down. (429): the client tries again']);
   });
 });
@@ -94,17 +97,17 @@ describe('the stream', () => {
 });
 
 describe('its command line', () => {
-  const { launch, resumeCommand } = adapterFor('gemini');
+  const adapter = adapterFor('gemini');
   it('edits files, reads the prompt from standard input, and trusts the worktree', () => {
-    expect(launch(request(spec))).toEqual({
+    expect(adapter.launch(request(spec))).toEqual({
       command: 'gemini', args: ['--output-format', 'stream-json', '--approval-mode', 'auto_edit'], stdin: 'do it',
       env: { GEMINI_CLI_TRUST_WORKSPACE: 'true', GEMINI_CLI_NO_RELAUNCH: 'true' },
     });
   });
   it('takes model, mode, session and further arguments', () => {
-    const { args, env } = launch(request({ ...spec, command: ['node', 'gemini.js'], args: ['-d'], env: { A: '1' } }, { model: 'gemini-2.5-pro', permissionMode: 'yolo', args: ['--x'] }, { resume: 'abc' }));
+    const { args, env } = adapter.launch(request({ ...spec, command: ['node', 'gemini.js'], args: ['-d'], env: { A: '1' } }, { model: 'gemini-2.5-pro', permissionMode: 'yolo', args: ['--x'] }, { resume: 'abc' }));
     expect(args).toEqual(['gemini.js', '--output-format', 'stream-json', '--approval-mode', 'yolo', '--model', 'gemini-2.5-pro', '--resume', 'abc', '-d', '--x']);
     expect(env).toMatchObject({ A: '1' });
-    expect(resumeCommand({ ...request().spec, ...spec }, 'abc')).toEqual(['gemini', '--resume', 'abc']);
+    expect(adapter.resumeCommand({ ...request().spec, ...spec }, 'abc')).toEqual(['gemini', '--resume', 'abc']);
   });
 });

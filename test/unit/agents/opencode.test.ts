@@ -97,15 +97,15 @@ describe('the stream', () => {
 });
 
 describe('its command line', () => {
-  const { launch, resumeCommand } = adapterFor('opencode');
+  const adapter = adapterFor('opencode');
   it('reads the prompt from standard input, and is given a title so that it asks no model for one', () => {
-    expect(launch(request(spec, { prompt: 'Do it\nwell' }))).toEqual({
+    expect(adapter.launch(request(spec, { prompt: 'Do it\nwell' }))).toEqual({
       command: 'opencode', args: ['run', '--format', 'json', '--print-logs', '--log-level', 'ERROR', '--title', 'Do it'], stdin: 'do it', env: { OPENCODE_DISABLE_AUTOUPDATE: '1' },
     });
   });
   it('takes model, mode, session and further arguments', () => {
-    const { args } = launch(request({ ...spec, args: ['--pure'] }, { model: 'fake/fake-1', permissionMode: 'auto', args: ['--x'] }, { resume: 'ses_1' }));
+    const { args } = adapter.launch(request({ ...spec, args: ['--pure'] }, { model: 'fake/fake-1', permissionMode: 'auto', args: ['--x'] }, { resume: 'ses_1' }));
     expect(args.slice(6)).toEqual(['--auto', '--model', 'fake/fake-1', '--session', 'ses_1', '--pure', '--x']);
-    expect(resumeCommand({ ...request().spec, ...spec }, 'ses_1')).toEqual(['opencode', '--session', 'ses_1']);
+    expect(adapter.resumeCommand({ ...request().spec, ...spec }, 'ses_1')).toEqual(['opencode', '--session', 'ses_1']);
   });
 });
