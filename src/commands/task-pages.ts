@@ -2,6 +2,7 @@
 import { diffText } from '../effects/git/inspect.ts';
 import type { Repository } from '../effects/effects.ts';
 import { runPaths } from '../journal/run-paths.ts';
+import { safeText, wrapToWidth } from '../lib/terminal.ts';
 import type { Plan, TaskId } from '../plan/plan.ts';
 import type { StatusDocument } from '../reporters/status.ts';
 import type { PageKind } from '../reporters/tasks-view.ts';
@@ -19,12 +20,22 @@ export interface Moment {
 
 const PROMPT_LINES = 12;
 const LOG_LINES = 15;
+/** A line that is longer is cut: nobody reads it here. */
+const MOST_ROWS = 20;
 
-/** The lines of a page, not yet safe to print; what cannot be shown says why. */
-export async function loadPage(repo: Repository, moment: Moment, { kind, task }: { readonly kind: PageKind; readonly task: TaskId }): Promise<string[]> {
+/** What is shown, and how wide the terminal is. */
+export interface PageRequest {
+  readonly kind: PageKind;
+  readonly task: TaskId;
+  readonly columns: number;
+}
+
+/** The lines of a page, not yet safe to print; what cannot be shown says why. Prose is broken into lines that fit, a difference is not. */
+export async function loadPage(repo: Repository, moment: Moment, { kind, task, columns }: PageRequest): Promise<string[]> {
+  const broken = (lines: readonly string[]): string[] => lines.flatMap((line) => wrapToWidth(safeText(line), columns, MOST_ROWS));
   switch (kind) {
-    case 'details': return await details(repo, moment, task);
-    case 'log': return orElse(await logLines(repo, moment, task), 'the log is empty');
+    case 'details': return broken(await details(repo, moment, task));
+    case 'log': return orElse(broken(await logLines(repo, moment, task)), 'the log is empty');
     case 'diff': return orElse(await diffLines(repo, moment, { task, form: 'patch' }), 'has delivered nothing yet, or changed nothing');
     default: return kind satisfies never;
   }

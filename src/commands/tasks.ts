@@ -106,8 +106,11 @@ class TaskList {
   }
 
   #redraw(): void {
+    const { columns } = this.#view.size;
     this.#view = withNews(this.#view, { size: this.#screen.size() });
     this.#paint();
+    const { page, size } = this.#view;
+    if (page !== null && size.columns !== columns) this.#reload(page).catch((error: unknown) => this.#fail(error));
   }
 
   #refresh(): void {
@@ -180,14 +183,14 @@ class TaskList {
   }
 
   async #open({ kind, task }: Extract<TasksAction, { type: 'open' }>): Promise<void> {
-    const lines = await loadPage(this.#shown.repo, this.#moment(), { kind, task });
+    const lines = await loadPage(this.#shown.repo, this.#moment(), { kind, task, columns: this.#view.size.columns });
     // A log is read from its end.
     this.#view = withNews(this.#view, { page: { kind, task, lines, top: kind === 'log' ? lines.length : 0 } });
     this.#paint();
   }
 
   async #reload(page: Page): Promise<void> {
-    const lines = await loadPage(this.#shown.repo, this.#moment(), page);
+    const lines = await loadPage(this.#shown.repo, this.#moment(), { ...page, columns: this.#view.size.columns });
     const now = this.#view.page;
     // Another page, or none, was asked for meanwhile.
     if (now === null || now.kind !== page.kind || now.task !== page.task) return;
