@@ -136,11 +136,11 @@ export class Supervision {
   /** Resolves when the stage is no longer `starting`. */
   readonly begun: Promise<void>;
   #stage: SupervisorStage = 'starting';
+  #begin: () => void = () => undefined;
 
   constructor(socket: Socket) {
     this.#socket = socket;
-    let begin = (): void => {};
-    this.begun = new Promise((resolve) => { begin = resolve; });
+    this.begun = new Promise((resolve) => { this.#begin = resolve; });
     this.report = new Promise((resolve) => {
       let text = '';
       socket.on('data', (chunk: Buffer) => {
@@ -148,7 +148,7 @@ export class Supervision {
         if (this.#stage === 'starting' && text.includes('started\n')) this.#stage = 'running';
         const report = parseReport(text);
         if (report !== null) this.#stage = 'ended';
-        if (this.#stage !== 'starting') begin();
+        if (this.#stage !== 'starting') this.#begin();
         if (report === null) return;
         resolve(report);
       });
@@ -156,7 +156,7 @@ export class Supervision {
       socket.once('close', () => {
         resolve({ kind: 'lost', started: this.#stage !== 'starting' });
         this.#stage = 'ended';
-        begin();
+        this.#begin();
       });
     });
   }
