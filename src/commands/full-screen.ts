@@ -28,9 +28,9 @@ export interface FullScreenHooks {
 const ESCAPE_MS = 40;
 const LEAVING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Whether there is a terminal that can be taken. */
+/** Whether there is a terminal that can be taken, and a person at it. */
 export function hasFullScreen(): boolean {
-  return process.stdin.isTTY && process.stdout.isTTY && process.env['TERM'] !== 'dumb';
+  return process.stdin.isTTY && process.stdout.isTTY && process.env['TERM'] !== 'dumb' && !process.env['CI'];
 }
 
 /** Takes the terminal. The caller closes. */

@@ -35,7 +35,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .command('plan [what..]', 'Show what a run would do', planOptions, run(async (args) => await (await import('./plan.ts')).planCommand(args)))
     .command('resume [run]', 'Go on with a run that was stopped: only what is not settled runs', resumeOptions,
       run(async (args) => await (await import('./resume.ts')).resumeCommand(args)))
-    .command(['status [run] [task]', 'tasks', 'ps'], 'What is queued, running and done', (y) => y
+    .command(['status [run] [task]', 'tasks', 'ps'], 'What is queued, running and done; on a terminal a list with keys', (y) => y
       .positional('run', { type: 'string', describe: 'A run, or a unique beginning of one; default the newest' })
       .positional('task', { type: 'string' })
       .option('json', { type: 'boolean', describe: 'One JSON document; with --watch, all events as NDJSON' })

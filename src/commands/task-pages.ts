@@ -2,6 +2,7 @@
 import { diffText } from '../effects/git/inspect.ts';
 import type { Repository } from '../effects/effects.ts';
 import { runPaths } from '../journal/run-paths.ts';
+import { firstLine } from '../lib/cut.ts';
 import { safeText, wrapToWidth } from '../lib/terminal.ts';
 import type { Plan, TaskId } from '../plan/plan.ts';
 import type { StatusDocument } from '../reporters/status.ts';
@@ -74,6 +75,9 @@ async function logLines(repo: Repository, { plan, document }: Moment, id: TaskId
 async function diffLines(repo: Repository, { plan, state }: Moment, { task: id, form }: { readonly task: TaskId; readonly form: 'stat' | 'patch' }): Promise<string[]> {
   const task = state.tasks[plan.tasks.findIndex((each) => each.id === id)];
   if (task?.start == null || task.delivery === null || task.delivery.filesChanged === 0) return [];
-  const text = await diffText(repo, task.start, task.delivery.head, { form, color: false });
-  return text.trimEnd().split('\n');
+  try {
+    return (await diffText(repo, task.start, task.delivery.head, { form, color: false })).trimEnd().split('\n');
+  } catch (error) {
+    return [`git cannot show it: ${firstLine(error instanceof Error ? error.message : String(error))}`];
+  }
 }

@@ -85,7 +85,8 @@ class TaskList {
         },
         onOutput: () => undefined, onTick: () => this.#tick(),
       }),
-    }).catch((error: unknown) => this.#fail(error));
+    // When the run was removed meanwhile, reading it once more says so.
+    }).catch(async (error: unknown) => this.#fail(await loadRun(commonDir, plan.run).then(() => error, (why: unknown) => why)));
     this.#paint();
   }
 

@@ -29,16 +29,13 @@ export async function claimQueue(dir: string, own: number = pid): Promise<Claim 
   const name = (await readdir(dir).catch(() => [])).find((each) => NAME.test(each));
   const [, seq = '', holder] = NAME.exec(name ?? '') ?? [];
   if (name === undefined || (holder !== undefined && isProcessThere(Number(holder)))) return null;
-  let mine = path.join(dir, `told-${seq}.${own}`);
+  const mine = path.join(dir, `told-${seq}.${own}`);
   if (!(await isRenamed(path.join(dir, name), mine))) return null;
-  const to = async (free: string): Promise<void> => {
-    await rename(mine, free);
-    mine = free;
-  };
   return {
     seq: Number(seq),
-    advance: async (after) => { await to(path.join(dir, `told-${after}`)); },
-    end: async () => { await rm(mine); },
+    // A run that was removed meanwhile has nothing more to tell.
+    advance: async (after) => { await isRenamed(mine, path.join(dir, `told-${after}`)); },
+    end: async () => { await rm(mine, { force: true }); },
   };
 }
 

@@ -1,5 +1,5 @@
 // How far people were told: once, whoever asks at the same time and whoever dies.
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -35,4 +35,15 @@ test('a delivery that was cut off is taken up by the next, from where it began',
   await queueAfter(dir, 4);
   expect((await claimQueue(dir, DEAD))?.seq).toBe(4);
   expect((await claimQueue(dir))?.seq).toBe(4);
+});
+
+test('a run that is removed while it is told of is no error', async () => {
+  const run = path.join(dir, 'run');
+  mkdirSync(run);
+  await queueAfter(run, 4);
+  const claim = await claimQueue(run);
+  rmSync(run, { recursive: true });
+  await claim?.advance(9);
+  await claim?.end();
+  expect(readdirSync(dir)).toEqual([]);
 });
