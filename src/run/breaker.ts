@@ -27,11 +27,11 @@ export function afterPhase(trouble: RunState['trouble'], ended: { readonly task:
   const isLogin = !result.ok && scope !== null && (result.reason === 'auth' || result.reason === 'billing');
   if (!result.ok && (isLogin || result.retry === 'infrastructure')) {
     const { reason } = result;
+    const message = result.message.slice(0, MOST_TEXT);
     // A message that names the task is still the same message.
-    const message = result.message.replaceAll(task, '…').slice(0, MOST_TEXT);
-    const isSame = before?.reason === reason && (isLogin || before.message === message);
+    const isSame = before?.reason === reason && (isLogin || before.message.replaceAll(before.tasks.at(-1) ?? task, '…') === message.replaceAll(task, '…'));
     const count = isSame ? before.count + 1 : 1;
-    const tasks = isSame && before.tasks.includes(task) ? before.tasks : [...(isSame ? before.tasks : []), task].slice(-OF_TASKS);
+    const tasks = [...(isSame ? before.tasks.filter((other) => other !== task) : []), task].slice(-OF_TASKS);
     const isOpen = isLogin ? count >= (isKnown ? REFUSED_LOGINS : 1) : count >= SAME_FAILURES && tasks.length >= OF_TASKS;
     return { ...trouble, [key]: { scope, reason, message, count, tasks, isOpen, announced: false } };
   }

@@ -104,7 +104,7 @@ export interface TroubleState {
   readonly reason: FailureReason;
   readonly message: string;
   readonly count: number;
-  /** The last tasks that met with it. */
+  /** The last tasks that met with it, `message` being the last one's. */
   readonly tasks: readonly TaskId[];
   /** Nothing is started any more. */
   readonly isOpen: boolean;
