@@ -1,7 +1,7 @@
 // What orch needs to know of an agent program: how to start it, how to read its stream, what its end means. Pure; one
 // file per client. A new adapter is one file here, one line in adapters.ts and one folder of recordings.
 import type { AgentSpec, Work } from '../plan/plan.ts';
-import type { AgentReport, Exit, FailureReason, Instant, RetryClass, Tokens } from '../run/events.ts';
+import type { AgentReport, Exit, FailureReason, Instant, ProviderSignal, RetryClass, Tokens } from '../run/events.ts';
 
 export type AgentWork = Extract<Work, { kind: 'agent' }>;
 
@@ -47,6 +47,8 @@ export interface LaunchRequest {
   readonly newSessionId: string;
   /** Session to go on with; null = start anew. */
   readonly resume: string | null;
+  /** US dollars that this attempt may cost; null or absent = no limit. Of use to clients whose capabilities say `budget`. */
+  readonly budgetUsd?: number | null;
 }
 
 export interface Launch {
@@ -96,6 +98,8 @@ export const NEW_SESSION: Session = { id: null, tokens: null };
 export interface StreamReader {
   /** Called for each line of standard output and standard error. Tolerates anything. */
   line(text: string, stream: 'stdout' | 'stderr'): Progress;
+  /** What the provider has said of itself in the lines so far, once; null = nothing new. Absent = the client does not tell. */
+  signal?(): ProviderSignal | null;
   /** After a line: the client now only waits for its provider, and is to be stopped. Absent = never. */
   isGivenUp?(): boolean;
   /** Once, at the end. */

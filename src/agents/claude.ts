@@ -40,7 +40,7 @@ export const claude: Adapter = {
   resumeCommand: (spec, sessionId) => [...spec.command, '--resume', sessionId],
 };
 
-function launch({ spec, work, prompt, newSessionId, resume }: LaunchRequest): Launch {
+function launch({ spec, work, prompt, newSessionId, resume, budgetUsd }: LaunchRequest): Launch {
   const [command = 'claude', ...leading] = spec.command;
   const args = [
     ...leading,
@@ -48,7 +48,9 @@ function launch({ spec, work, prompt, newSessionId, resume }: LaunchRequest): La
     '-p', '--output-format', 'stream-json', '--verbose',
     ...(work.model === null ? [] : ['--model', work.model]),
     '--permission-mode', work.permissionMode ?? HEADLESS_PERMISSION_MODE,
+    ...(work.effort === undefined ? [] : ['--effort', work.effort]),
     ...(work.maxTurns === null ? [] : ['--max-turns', String(work.maxTurns)]),
+    ...(budgetUsd == null ? [] : ['--max-budget-usd', String(budgetUsd)]),
     // The list ends at the next flag, so it must not be the last one.
     ...(work.allowedTools.length === 0 ? [] : ['--allowedTools', ...work.allowedTools]),
     ...(resume === null ? ['--session-id', newSessionId] : ['--resume', resume]),

@@ -34,6 +34,7 @@ function launch({ spec, work, prompt, resume }: LaunchRequest): Launch {
     // As settings, which flags among the arguments of the user's own overrule.
     '-c', `sandbox_mode="${work.permissionMode ?? HEADLESS_SANDBOX}"`,
     ...(work.model === null ? [] : ['-m', work.model]),
+    ...(work.effort === undefined ? [] : ['-c', `model_reasoning_effort="${work.effort}"`]),
     ...spec.args,
     ...work.args,
     ...(resume === null ? [] : ['resume', resume]),
@@ -52,6 +53,7 @@ class CodexStream implements EventStream {
   sessionTokens: Tokens | null = null;
   result: ResultEvent | null = null;
   retrying: EventStream['retrying'] = null;
+  isAnswered = false;
   readonly denials: string[] = [];
   readonly #before: Tokens | null;
   #answer = '';
@@ -91,6 +93,7 @@ class CodexStream implements EventStream {
     // Its warnings come as items, also those about retries.
     if (type === 'error') return isStart ? null : firstLine(textAt(item, 'message') ?? '');
     this.retrying = null;
+    this.isAnswered = true;
     const what = describeItem(item);
     const isRefused = !isStart && wasRefused(item);
     if (isRefused && what !== null) this.denials.push(what);
@@ -120,6 +123,7 @@ class CodexStream implements EventStream {
     if (!message.startsWith('Reconnecting')) return firstLine(message);
     const { status, kinds } = failureOf(message);
     this.retrying = { status, kind: kinds[0] ?? 'error' };
+    this.isAnswered = false;
     return `the client tries again: ${firstLine(message)}`;
   }
 }

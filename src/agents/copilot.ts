@@ -25,7 +25,7 @@ const HEADLESS_MODE = 'allow-write';
 export const copilot: Adapter = {
   name: 'copilot',
   provider: 'github',
-  capabilities: { model: true, maxTurns: false, allowedTools: true, effort: true, budget: false, resume: true, cost: false, permissionMode: Object.keys(MODES), readOnlyMode: 'read-only' },
+  capabilities: { model: true, maxTurns: false, allowedTools: true, effort: false, budget: false, resume: true, cost: false, permissionMode: Object.keys(MODES), readOnlyMode: 'read-only' },
   versions: { least: '1.0.83', measured: '1.0.102', env: ENVIRONMENT },
   passEnv: ['COPILOT_*', 'GH_TOKEN', 'GITHUB_TOKEN', 'GH_HOST'],
   launch,

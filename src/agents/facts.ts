@@ -3,6 +3,7 @@
 import type { Exit, Instant, Tokens } from '../run/events.ts';
 import { parseObject, type JsonObject } from '../lib/json.ts';
 import type { Progress, StreamReader } from './adapter.ts';
+import { watchSignals } from './signals.ts';
 import { streamVerdict } from './verdict.ts';
 
 /** A stream's terminal event. There may be several: the last one counts. */
@@ -41,7 +42,9 @@ export interface StreamFacts {
   /** A usage limit that was in force when the stream ended. */
   readonly limit: LimitEvent | null;
   /** The last request that the client had to repeat, if nothing came after it. */
-  readonly retrying: { readonly status: number | null; readonly kind: string } | null;
+  readonly retrying: { readonly status: number | null; readonly kind: string; /** until it does */ readonly delayMs?: number | null } | null;
+  /** The last request had an answer from the model; absent = that is not told, and anything that it shows is taken for one. */
+  readonly isAnswered?: boolean;
   /** A refusal that the client goes on to wait out by itself, silently. It is stopped: the rate gate waits, for all tasks. */
   readonly givenUp?: ResultEvent | null;
   /** Tools that were refused, in words. */
@@ -62,14 +65,22 @@ export interface EventStream extends StreamFacts {
 
 /** Reads a stream of a JSON object per line. Broken and partial lines say nothing, other text is shown as it is. */
 export function readEvents(stream: EventStream): StreamReader {
+  const watch = watchSignals(stream);
+  let hasSpoken = false;
   return {
     line(text, from) {
+      hasSpoken = false;
       const event = from === 'stdout' ? parseObject(text) : null;
-      if (event !== null) return stream.event(event);
+      if (event !== null) {
+        const said = stream.event(event);
+        hasSpoken = said !== null;
+        return said;
+      }
       if (text.trim() === '' || (from === 'stdout' && text.trimStart().startsWith('{'))) return null;
       // In a log both are one, and what is no event came from standard error.
       return stream.stderr === undefined ? text.trimEnd() : stream.stderr(text.trimEnd());
     },
+    signal: () => watch(hasSpoken),
     isGivenUp: () => stream.givenUp != null,
     verdict(end) {
       if (end.reportFile != null) stream.report?.(end.reportFile);

@@ -13,6 +13,7 @@ export class StreamJson implements EventStream {
   turns: number | null = null;
   limit: LimitEvent | null = null;
   retrying: EventStream['retrying'] = null;
+  isAnswered = false;
   #cwd: string | null = null;
   #apiError: readonly string[] = [];
   readonly #denials = new Map<string, string>();
@@ -49,7 +50,8 @@ export class StreamJson implements EventStream {
       this.model = textAt(event, 'model') ?? this.model;
       this.#cwd = textAt(event, 'cwd') ?? this.#cwd;
     } else if (subtype === 'api_retry') {
-      this.retrying = { status: numberAt(event, 'error_status'), kind: textAt(event, 'error') ?? 'unknown' };
+      this.retrying = { status: numberAt(event, 'error_status'), kind: textAt(event, 'error') ?? 'unknown', delayMs: numberAt(event, 'retry_delay_ms') };
+      this.isAnswered = false;
     } else if (subtype === 'permission_denied') {
       const id = textAt(event, 'tool_use_id') ?? `${this.#denials.size}`;
       this.#denials.set(id, textAt(event, 'tool_name') ?? 'a tool');
@@ -59,7 +61,9 @@ export class StreamJson implements EventStream {
   #assistant(event: JsonObject): void {
     const kind = textAt(event, 'error');
     this.#apiError = kind === null ? [] : [kind];
-    if (kind === null) this.retrying = null;
+    if (kind !== null) return;
+    this.retrying = null;
+    this.isAnswered = true;
   }
 
   #rateLimit(info: JsonObject): void {

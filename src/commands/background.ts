@@ -17,6 +17,8 @@ export interface DriveOrder {
   readonly force: boolean;
   /** null = not said. */
   readonly tasks: readonly TaskId[] | null;
+  /** The limit of the whole run from now on, in US dollars; null = as it was. */
+  readonly budgetUsd: number | null;
   /** Of the agents' programs, where they were asked. */
   readonly versions: Readonly<Record<string, string>>;
   /** Reporters that write to files, as `--reporter` says them. */

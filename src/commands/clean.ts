@@ -1,6 +1,11 @@
 // `orch clean`: takes away what finished runs left: worktrees, branches that are merged or empty, records. Shows first,
 // asks on a terminal, and keeps whatever holds the only copy of something.
+import { rmdir } from 'node:fs/promises';
+import path from 'node:path';
 import { createInterface } from 'node:readline/promises';
+import { forgetStacks } from '../effects/git/merge-keep.ts';
+import { poolIn } from '../effects/git/merge-world.ts';
+import { mergeWorktreesAt, removeMergeWorktrees } from '../effects/git/merge-worktree.ts';
 import { gitRaw } from '../effects/git/plumbing.ts';
 import { openRepository } from '../effects/git/repository.ts';
 import type { Repository } from '../effects/effects.ts';
@@ -14,6 +19,7 @@ import { loadRun, removeRun } from '../journal/store.ts';
 import { safeText } from '../lib/terminal.ts';
 import { plural } from '../lib/text.ts';
 import type { Plan, RunId } from '../plan/plan.ts';
+import { mergeRoot } from './merging.ts';
 import { note, print } from './terminal.ts';
 
 export interface CleanArgs {
@@ -28,6 +34,8 @@ interface Leftovers {
   readonly run: RunId;
   readonly plan: Plan | null;
   readonly worktrees: readonly OwnedWorkspace[];
+  /** Worktrees of a merge that was killed: they hold nothing but what `verify` made. */
+  readonly mergeWorktrees: readonly string[];
   readonly branches: readonly OwnedRef[];
   readonly kept: readonly string[];
   readonly hasRecords: boolean;
@@ -37,7 +45,7 @@ export async function cleanCommand(args: CleanArgs): Promise<number> {
   const repo = await openRepository(process.cwd());
   const runs = await runsToClean(repo, args.run);
   const found = await Promise.all(runs.map((run) => findLeftovers(repo, run, args.force === true)));
-  const work = found.filter(({ worktrees, branches, hasRecords }) => worktrees.length + branches.length > 0 || hasRecords);
+  const work = found.filter(({ worktrees, mergeWorktrees, branches, hasRecords }) => worktrees.length + mergeWorktrees.length + branches.length > 0 || hasRecords);
   print(found.flatMap(({ kept }) => kept.map((line) => `keep    ${line}`)));
   if (work.length === 0) {
     note('nothing to clean');
@@ -78,7 +86,8 @@ async function findLeftovers(repo: Repository, run: RunId, force: boolean): Prom
     ...present.filter((_, i) => dirty[i] === true).map(({ workspace }) => `${workspace.path}: it has changes that are not saved (--force saves them on refs/orch/rescue)`),
     ...branches.filter((branch) => !removable.includes(branch)).map(({ ref }) => `${ref.replace('refs/heads/', '')}: it is not merged (--force keeps its commits on refs/orch/rescue)`),
   ];
-  return { run, plan, worktrees, branches: removable, kept, hasRecords: plan !== null && kept.length === 0 };
+  const mergeWorktrees = plan === null ? [] : await mergeWorktreesAt(poolIn(mergeRoot(plan)));
+  return { run, plan, worktrees, mergeWorktrees, branches: removable, kept, hasRecords: plan !== null && kept.length === 0 };
 }
 
 /** An agent's work was saved when it ended: what differs now was done by a person, or by `verify`. */
@@ -87,9 +96,9 @@ async function isUnsaved(folder: string): Promise<boolean> {
   return status.code !== 0 || status.stdout.length > 0;
 }
 
-function describe({ run, worktrees, branches, hasRecords }: Leftovers): string[] {
+function describe({ run, worktrees, mergeWorktrees, branches, hasRecords }: Leftovers): string[] {
   return [
-    ...worktrees.map(({ workspace }) => `remove  worktree ${safeText(workspace.path)}`),
+    ...[...worktrees.map(({ workspace }) => workspace.path), ...mergeWorktrees].map((worktree) => `remove  worktree ${safeText(worktree)}`),
     ...branches.map(({ ref }) => `remove  branch   ${ref.replace('refs/heads/', '')}`),
     ...(hasRecords ? [`remove  records  ${run}`] : []),
   ];
@@ -121,6 +130,11 @@ async function clean(repo: Repository, leftovers: Leftovers, force: boolean): Pr
     }
     await workspaces.flush();
   }
+  if (plan !== null && leftovers.mergeWorktrees.length > 0) {
+    await removeMergeWorktrees(repo, poolIn(mergeRoot(plan)));
+    await forgetStacks(repo, run);
+    for (const folder of [mergeRoot(plan), path.dirname(mergeRoot(plan))]) await rmdir(folder).catch(() => undefined);
+  }
   // Where each branch is checked out has changed just now.
   const refs = new Set(branches.map(({ ref }) => ref));
   const now = (await listBranches(repo, run)).filter(({ ref }) => refs.has(ref));
@@ -131,7 +145,7 @@ async function clean(repo: Repository, leftovers: Leftovers, force: boolean): Pr
   const isAllGone = leftovers.kept.length === 0 && empty.kept.length === 0 && removed === worktrees.length;
   if (hasRecords && isAllGone) await removeRun(repo.commonDir, run);
   if (isAllGone) for (const { workspace } of await listWorkspaces(repo, run)) await forgetWorkspace(repo, workspace);
-  note(`${run}: ${plural(removed, 'worktree')} and ${plural(merged.deleted.length + empty.deleted.length, 'branch').replace('branchs', 'branches')} removed${hasRecords && isAllGone ? ', and its records' : ''}`);
+  note(`${run}: ${plural(removed + leftovers.mergeWorktrees.length, 'worktree')} and ${plural(merged.deleted.length + empty.deleted.length, 'branch').replace('branchs', 'branches')} removed${hasRecords && isAllGone ? ', and its records' : ''}`);
 }
 
 /** `<root>/<run>/<task>` → `<root>`. */

@@ -21,7 +21,8 @@ import { formatDiagnostics } from '../manifest/diagnostic.ts';
 import type { Diagnostic } from '../manifest/diagnostic.ts';
 import { parseManifest } from '../manifest/parse.ts';
 import { requiredAgent } from '../plan/agents.ts';
-import { pick, pickForAgent } from '../plan/layers.ts';
+import { pick } from '../plan/layers.ts';
+import { modelsOf } from '../plan/models.ts';
 import type { AgentSpec } from '../plan/plan.ts';
 import type { Settings } from '../plan/settings.ts';
 import { dividePrompt, manifestIn, mendPrompt } from './divide-prompt.ts';
@@ -90,10 +91,11 @@ function requireAsked(settings: Settings): Asked {
   const { capabilities } = adapter;
   const work: AgentWork = {
     kind: 'agent', agent: spec.name, prompt: '', args: [], maxTurns: null, allowedTools: [],
-    model: capabilities.model ? (pickForAgent(layers, 'model', spec.name)?.value ?? null) : null,
+    model: capabilities.model ? (modelsOf(layers, spec.name, diagnostics).model?.value ?? null) : null,
     // Reads, and is refused everything else.
     permissionMode: capabilities.readOnlyMode,
   };
+  if (diagnostics.length > 0) throw badInput(diagnostics);
   return { spec, adapter, work, timeoutMs: pick(layers, 'timeout')?.value ?? 0, settings };
 }
 

@@ -21,10 +21,10 @@ export async function driveCommand(): Promise<number> {
   try {
     const repo = await openRepository(process.cwd());
     const files = requireReporters({ reporter: order.reporters }).filter(({ file }) => file !== null);
-    const { run, failed, force, tasks, versions } = order;
+    const { run, failed, force, tasks, versions, budgetUsd } = order;
     const end = await drive(
       async (hooks) => await resumeRun({
-        repo, run, failed, force, versions, ...(tasks === null ? {} : { tasks }), listener: hooks.listener,
+        repo, run, failed, force, versions, budgetUsd, ...(tasks === null ? {} : { tasks }), listener: hooks.listener,
         onStart: (driver, clock) => {
           hooks.onStart?.(driver, clock);
           channel.attach(driver);

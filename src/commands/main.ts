@@ -120,7 +120,8 @@ const planning = <T>(y: Argv<T>) => y
   .option('skip', { type: 'string', array: true, describe: 'Not the tasks whose id matches this glob, nor what needs them' })
   .option('fail-fast', { type: 'boolean', describe: 'Start nothing more after the first failure' })
   .option('max-wait', { type: 'string', describe: 'How long to wait for a provider’s limit before stopping with exit 75' })
-  .option('merge', { type: 'boolean', describe: 'Merge what completes, once all tasks have settled; --no-merge: leave it on its branches' })
+  .option('budget', { type: 'string', describe: 'US dollars that the run may spend: nothing is started that could exceed it' })
+  .option('merge', { type: 'boolean', describe: 'Merge what completes, while others run; --no-merge: leave it on its branches' })
   .option('into', { type: 'string', describe: 'Branch to merge into; default the branch that the base names' })
   .option('allow-moved-base', { type: 'boolean', describe: 'Run a plan file although its base has moved since' })
   .option('run-id', { type: 'string', describe: 'The id of the run; default <name>-<date>-<time>' });
@@ -143,6 +144,7 @@ const planOptions = (y: Argv) => planning(y)
 const resumeOptions = (y: Argv) => detaching(reporting(y))
   .positional('run', { type: 'string', describe: 'A run, or a unique beginning of one; default the newest' })
   .option('failed', { type: 'boolean', describe: 'Also retry what failed' })
+  .option('budget', { type: 'string', describe: 'US dollars that the whole run may spend from now on, what is spent included' })
   .option('force', { type: 'boolean', describe: 'Take over a run that another machine holds' });
 
 const retryOptions = (y: Argv) => detaching(reporting(y))

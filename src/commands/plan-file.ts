@@ -24,7 +24,7 @@ export async function loadPlanText(words: readonly string[]): Promise<string | n
 }
 
 /** Flags that would make another plan of it. */
-const PLANNING_FLAGS = ['max-parallel', 'timeout', 'agent', 'model', 'base', 'only', 'skip', 'fail-fast', 'max-wait', 'merge', 'into'] as const;
+const PLANNING_FLAGS = ['max-parallel', 'timeout', 'agent', 'model', 'base', 'only', 'skip', 'fail-fast', 'max-wait', 'budget', 'merge', 'into'] as const;
 
 /** The plan of a file, ready to run. Throws OrchError: 2 for a file that is no plan, 3 when its base moved or is gone. */
 export async function requirePlanFile(text: string, args: PlanningArgs & { readonly runId: RunId | null }): Promise<Planned> {

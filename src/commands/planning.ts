@@ -20,9 +20,10 @@ import { listInputsOf, type PlanInputs } from '../plan/inputs.ts';
 import type { Plan, RunId } from '../plan/plan.ts';
 import type { Settings } from '../plan/settings.ts';
 import { runId } from '../plan/run-id.ts';
+import { requireCosts, withBudgetFlag } from './budget.ts';
 import type { RunArgs } from './main.ts';
 
-export type PlanningArgs = Partial<Pick<RunArgs, 'what' | 'max-parallel' | 'timeout' | 'agent' | 'model' | 'base' | 'only' | 'skip' | 'fail-fast' | 'max-wait' | 'run-id' | 'allow-moved-base' | 'merge' | 'into'>> & {
+export type PlanningArgs = Partial<Pick<RunArgs, 'what' | 'max-parallel' | 'timeout' | 'agent' | 'model' | 'base' | 'only' | 'skip' | 'fail-fast' | 'max-wait' | 'budget' | 'run-id' | 'allow-moved-base' | 'merge' | 'into'>> & {
   /** Default: that of this process. */
   readonly cwd?: string;
   /** A manifest that is in no file; instead of `what`. */
@@ -50,7 +51,7 @@ export async function requirePlan(args: PlanningArgs): Promise<Planned> {
   const warning = baseWarnings(repo);
   warning.catch(() => {});
   const config = await loadConfig({ cwd, topLevel: repo.topLevel, flags: flagsOf(args), env: process.env });
-  const settings = withMergeFlags(requireSettings(config, manifest), args);
+  const settings = withBudgetFlag(withMergeFlags(requireSettings(config, manifest), args), { flag: args.budget, variable: process.env['ORCH_BUDGET'] });
   await requireTarget(repo, settings);
   const { ref, sha } = await resolveBase(repo, settings.base === 'HEAD' ? null : settings.base);
   const name = args['run-id'] ?? runId(settings.name, utcParts(new Date()));
@@ -77,8 +78,10 @@ export async function requireBuilt({ repo, manifest, settings, run, base, args, 
   const reader = createInputReader(repo, base.sha, settings.passEnv);
   const lists = listInputsOf(manifest.tasks, manifest.source, MAX_ITEMS_TEXT);
   const inputs: PlanInputs = { tree: lists.needsTree ? [...(await reader.tree()).keys()] : null, texts: await reader.read(lists.requests) };
+  // Read only where it says something: what attempts cost before.
+  const history = settings.budget === null ? [] : await (await import('./history.ts')).loadHistory(repo.commonDir);
   const listed = {
-    manifest, settings, run, inputs, base, ...(known === undefined ? {} : { known }),
+    manifest, settings, run, inputs, history, base, ...(known === undefined ? {} : { known }),
     select: { only: args.only ?? [], skip: args.skip ?? [] },
     repo: { root: repositoryFolder(repo), name: path.basename(defaultWorktreesRoot(repo), '.orch') },
     capabilities: (adapter: string) => adapterFor(adapter).capabilities,
@@ -91,7 +94,7 @@ export async function requireBuilt({ repo, manifest, settings, run, base, args, 
     throw new OrchError({ code: 'nothing-selected', message: ['no task is selected', ...built.warnings].join('\n'), hint: 'look at --only and --skip; orch plan lists the ids', exitCode: EXIT.nothingSelected });
   }
   if (!built.ok) throw badInput(built.diagnostics);
-  return { plan: built.plan, warnings: built.warnings };
+  return { plan: built.plan, warnings: [...built.warnings, ...requireCosts(built.plan, settings)] };
 }
 
 /** A plan that was made before; null = the words name something else. */
@@ -193,7 +196,7 @@ function withMergeFlags(settings: Settings, { merge: isWanted, into }: PlanningA
   if (isWanted === undefined && into === undefined) return settings;
   const flag: Place = { file: into === undefined ? '--merge' : '--into', line: 0, col: 0, path: '' };
   const said = settings.merge ?? { ...mergeSettings({}), when: 'never', into: null, place: flag };
-  return { ...settings, merge: { ...said, when: isWanted === undefined ? said.when : isWanted ? 'end' : 'never', into: into ?? said.into, place: flag } };
+  return { ...settings, merge: { ...said, when: isWanted === undefined ? said.when : isWanted ? (said.when === 'never' ? 'each' : said.when) : 'never', into: into ?? said.into, place: flag } };
 }
 
 /** A branch to merge into that is not there is a misspelling, found before anything is paid for. */

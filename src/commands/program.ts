@@ -32,7 +32,7 @@ export interface PlanOptions {
   readonly skip?: readonly string[];
   readonly failFast?: boolean;
   readonly maxWait?: string;
-  /** Merge what completes, once all tasks have settled. */
+  /** Merge what completes, while others run. */
   readonly merge?: boolean;
   readonly into?: string;
   readonly runId?: RunId;

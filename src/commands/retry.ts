@@ -31,7 +31,7 @@ export async function retryTasks(repo: Repository, run: RunId, wanted: readonly 
   const granted = await askRun(commonDir, run, { type: 'retry', tasks: wanted });
   if (granted !== null) return granted;
   const found = await requireRetry(repo, run, wanted);
-  await beginDetached({ commonDir, order: { run, failed: false, force: false, tasks: found.tasks, versions: {}, reporters: [] } });
+  await beginDetached({ commonDir, order: { run, failed: false, force: false, tasks: found.tasks, budgetUsd: null, versions: {}, reporters: [] } });
   return found;
 }
 

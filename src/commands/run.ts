@@ -36,7 +36,7 @@ export async function runCommand(args: Partial<RunArgs>): Promise<number> {
   if (!isHere) {
     const { commonDir } = repo;
     await createRun({ commonDir, plan, manifestText });
-    const order = { run: plan.run, failed: false, force: false, tasks: null, versions };
+    const order = { run: plan.run, failed: false, force: false, tasks: null, budgetUsd: null, versions };
     return await (args.detach === true ? runDetached : runInFront)({ commonDir, order, wanted, color: args.color });
   }
   const { startRun } = await loading;

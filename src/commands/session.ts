@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { serveControl } from './control-server.ts';
-import { createMerge } from './merging.ts';
+import { createMerging } from './merging.ts';
 import { stateOf } from './records.ts';
 import { requireIsolation, type IsolationParts } from './isolation.ts';
 import { adapterFor } from '../agents/adapters.ts';
@@ -11,6 +11,7 @@ import { createClock } from '../effects/clock.ts';
 import { agentEnvironment } from '../effects/env.ts';
 import { createFiles } from '../effects/files.ts';
 import { createIntegrity } from '../effects/git/integrity.ts';
+import { createLander } from '../effects/git/land.ts';
 import { createProcesses } from '../effects/processes.ts';
 import type { Containment } from '../effects/processes/containment.ts';
 import { firmestContainment, firmnessNote } from '../effects/processes/tiers.ts';
@@ -88,20 +89,22 @@ export interface ResumeOptions {
   readonly force: boolean;
   /** Of what has settled, only these. */
   readonly tasks?: readonly TaskId[];
+  /** Limits the whole run from now on, in US dollars. */
+  readonly budgetUsd?: number | null;
   /** Of the agents' programs, for the records of a run that nobody has begun. */
   readonly versions?: Readonly<Record<string, string>>;
 }
 
 /** Goes on with a run that ended early. */
 export async function resumeRun(options: SessionOptions & ResumeOptions): Promise<SessionEnd> {
-  const { repo, run, failed, force, tasks, versions } = options;
+  const { repo, run, failed, force, tasks, versions, budgetUsd = null } = options;
   const trial = tryContainment();
   const paths = runPaths(repo.commonDir, run);
   await using lock = await acquire({ dir: paths.dir, force });
   // Read under the lock: what the last holder wrote is all there is.
   const loaded = await loadRun(repo.commonDir, run);
   const { plan } = loaded;
-  const first: Fact = loaded.events.length > 0 ? { type: 'run-resumed', failed, ...(tasks === undefined ? {} : { tasks }) } : startedFact(plan, versions);
+  const first: Fact = loaded.events.length > 0 ? { type: 'run-resumed', failed, ...(tasks === undefined ? {} : { tasks }), ...(budgetUsd === null ? {} : { budgetUsd }) } : startedFact(plan, versions);
   return await session({ ...options, trial, plan, paths, lock, state: stateOf(loaded), first, firmest: firmestOf(loaded.events) });
 }
 
@@ -200,11 +203,12 @@ async function session(begun: Begun): Promise<SessionEnd> {
   for (const { file, bytes } of journal.repaired) begun.onNotice?.(`note: ${file}: ${bytes} bytes of an event that was never finished were cut off`);
   const listener = begun.listener(plan);
   const workspaces = await createWorkspaces({ repo, root: plan.worktrees.root, owner: { run: plan.run, dir: paths.dir } });
-  const context = phaseContext({ repo, plan, paths, clock, processes, workspaces, listener, isolation });
+  const context = phaseContext({ repo, plan, paths, clock, processes, workspaces, listener, isolation, onSignal: (signal) => driver.signal(signal) });
+  const merging = await createMerging({ plan, repo, paths, clock, processes, isolation, integrity: context.integrity });
   const found = await reconcile({ ...context, plan: grownPlan(plan, state) }, state);
   crashPoint('reconciled');
-  const driver = new Driver({
-    plan, state, found, first, alongside: begun.alongside?.(fold(plan, state, [...found, first])) ?? [], journal, clock, onEvent: (event, after) => listener.onEvent(event, after), phases: { ...createPhases(context), merge: createMerge({ plan, repo, paths, clock, processes, isolation }) },
+  const driver: Driver = new Driver({
+    plan, state, found, first, alongside: begun.alongside?.(fold(plan, state, [...found, first])) ?? [], journal, clock, onEvent: (event, after) => listener.onEvent(event, after), phases: { ...createPhases(context), merge: merging.merge },
   });
   await using _control = await serveControl({ plan, driver, dir: paths.dir, notice: (line) => begun.onNotice?.(line) });
   begun.onStart?.(driver, clock);
@@ -214,6 +218,7 @@ async function session(begun: Begun): Promise<SessionEnd> {
   } finally {
     clearInterval(ticker);
     crashPoint('run-ended');
+    await merging.close();
     await workspaces.flush();
   }
 }
@@ -227,9 +232,10 @@ interface Parts {
   readonly workspaces: Workspaces;
   readonly listener: Listener;
   readonly isolation: IsolationParts;
+  readonly onSignal: PhaseContext['onSignal'];
 }
 
-function phaseContext({ repo, plan, paths, clock, processes, workspaces, listener, isolation }: Parts): PhaseContext {
+function phaseContext({ repo, plan, paths, clock, processes, workspaces, listener, isolation, onSignal }: Parts): PhaseContext {
   return {
     plan, repo, clock, processes, workspaces, files: createFiles(),
     integrity: createIntegrity({
@@ -237,6 +243,7 @@ function phaseContext({ repo, plan, paths, clock, processes, workspaces, listene
       isOnlyRun: async () => (await listRuns(repo.commonDir)).every(({ run, holder }) => run === plan.run || holder === null),
     }),
     runDir: paths.dir,
+    targetTip: async (target) => await createLander(repo, { run: plan.run, target }).tip(),
     adapterOf: adapterFor,
     attemptPaths: (task, attempt) => {
       const files = paths.attempt(task, attempt);
@@ -249,5 +256,6 @@ function phaseContext({ repo, plan, paths, clock, processes, workspaces, listene
     },
     newId: () => randomUUID(),
     onOutput: (output) => listener.onOutput(output),
+    onSignal,
   };
 }

@@ -19,7 +19,7 @@ const count = z.int().min(0);
 
 const work = z.discriminatedUnion('kind', [
   z.strictObject({
-    kind: z.literal('agent'), agent: z.string(), prompt: text, model: text.nullable(), args: texts, maxTurns: count.nullable(),
+    kind: z.literal('agent'), agent: z.string(), prompt: text, model: text.nullable(), escalate: texts.min(1).optional(), effort: text.optional(), args: texts, maxTurns: count.nullable(),
     permissionMode: text.nullable(), allowedTools: texts,
   }),
   z.strictObject({ kind: z.literal('run'), command: text }),
@@ -27,7 +27,7 @@ const work = z.discriminatedUnion('kind', [
 const task = z.strictObject({
   id, name: text, work, needs: z.array(id), env: variables, setup: texts, verify: texts, expect: z.enum(['changes', 'none', 'any']),
   paths: texts.nullable(), timeoutMs: count, idleTimeoutMs: count.nullable(), retries: count, retryOn: z.array(z.enum(['timeout', 'verify', 'agent'])),
-  continueOnError: z.boolean(), concurrency: text.nullable(), branch: z.string(), of: z.string().optional(), late: z.literal(true).optional(),
+  continueOnError: z.boolean(), concurrency: text.nullable(), branch: z.string(), score: text.optional(), candidateOf: id.optional(), choose: z.array(id).min(2).optional(), base: z.literal('target').optional(), of: z.string().optional(), late: z.literal(true).optional(),
 });
 const fanOut = z.strictObject({
   id, from: z.strictObject({ task: id, output: text.nullable() }), exclude: texts, batch: z.int().min(1), maxTasks: z.int().min(1), template: task,
@@ -36,17 +36,20 @@ const agent = z.strictObject({
   name: z.string(), adapter: z.string(), command: texts.min(1), prompt: z.enum(['stdin', 'arg', 'file']), output: z.enum(['text', 'claude-stream-json']), args: texts, env: variables,
 });
 const merge = z.strictObject({
-  when: z.enum(['never', 'end']), strategy: z.enum(['merge', 'squash', 'rebase']), verify: texts, onConflict: z.enum(['park', 'fail']), batch: z.union([z.literal('auto'), z.int().min(1)]),
+  when: z.enum(['never', 'each', 'end']), strategy: z.enum(['merge', 'squash', 'rebase']), verify: texts, onConflict: z.enum(['park', 'fail', 'retry', 'resolve']), batch: z.union([z.literal('auto'), z.int().min(1)]),
   conflicts: z.array(z.strictObject({ paths: text, resolve: z.union([z.enum(['union', 'ours', 'theirs']), z.strictObject({ regenerate: text })]) })),
   pullRequest: z.enum(['run', 'task']).optional(), coAuthor: z.union([z.literal(true), text]).optional(),
 });
+const dollars = z.number().min(0);
+const budget = z.strictObject({ usd: dollars.nullable(), usdPerTask: dollars.nullable(), expected: z.record(z.string(), dollars) });
+const price = z.strictObject({ input: dollars, output: dollars, cacheRead: dollars, cacheWrite: dollars });
 /** Without the keys that a later orch may add at the top. */
 const schema = z.object({
   format: z.literal(1), run: id, name: text, manifest: text.nullable(), base: z.strictObject({ ref: text, sha }), target: text.nullable(),
   maxParallel: z.int().min(1), maxFail: z.discriminatedUnion('kind', [z.strictObject({ kind: z.literal('count'), count: z.int().min(1) }), z.strictObject({ kind: z.literal('percent'), percent: z.int().min(1).max(100) })]).nullable(),
   maxWaitMs: count, graceMs: count, agents: z.record(z.string(), agent),
-  worktrees: z.strictObject({ root: text, copy: texts, link: texts, keep: z.enum(['failed', 'always', 'never']) }),
-  passEnv: texts, isolation: z.strictObject({ kind: z.enum(['process', 'sandbox', 'auto']), network: z.enum(['on', 'none']), credential: text.nullable(), read: texts }).optional(), merge: merge.optional(), tasks: z.array(task).min(1), fanOuts: z.array(fanOut).optional(),
+  worktrees: z.strictObject({ root: text, copy: texts, link: texts, setup: texts.optional(), keep: z.enum(['failed', 'always', 'never']) }),
+  passEnv: texts, isolation: z.strictObject({ kind: z.enum(['process', 'sandbox', 'auto']), network: z.enum(['on', 'none']), credential: text.nullable(), read: texts }).optional(), merge: merge.optional(), budget: budget.optional(), prices: z.record(z.string(), price).optional(), tasks: z.array(task).min(1), fanOuts: z.array(fanOut).optional(),
 });
 
 export type ParsePlanResult = { readonly ok: true; readonly plan: Plan } | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
@@ -102,7 +105,8 @@ function relationProblems(plan: Plan, at: (...parts: readonly PropertyKey[]) => 
     const cycle = cyclesOf(graph, stagesOf(graph).stuck)[0];
     if (cycle !== undefined) found.push(problem(at('tasks', nodes[cycle[0] ?? 0]?.id ?? '', 'needs'), 'the task waits for itself'));
   }
-  if (plan.merge?.when === 'end' && plan.target === null) found.push(problem(at('target'), 'must name the branch to merge into'));
+  const isMerged = plan.merge !== undefined && plan.merge.when !== 'never';
+  if (plan.target === null && (isMerged || nodes.some(({ base }) => base === 'target'))) found.push(problem(at('target'), 'must name the branch to merge into'));
   if (!path.isAbsolute(plan.worktrees.root)) found.push(problem(at('worktrees', 'root'), 'must be an absolute path'));
   return found;
 }

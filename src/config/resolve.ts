@@ -60,11 +60,14 @@ export function resolveSettings(config: Config, manifest: Manifest | null): Reso
       rootPlace: (worktrees.root === undefined ? NOWHERE : (file?.source ?? NOWHERE)).at(['worktrees', 'root']),
       copy: worktrees.copy ?? [],
       link: worktrees.link ?? [],
+      setup: setupOf(manifest, config),
       keep: worktrees.keep ?? 'failed',
     },
     passEnv: values.env?.pass ?? [],
     isolation: { kind: values.isolation ?? 'process', network: values.sandbox?.network ?? 'on', credential: values.sandbox?.credential ?? null, read: values.sandbox?.read ?? [] },
     merge: mergeOf(manifest, config),
+    budget: budgetOf(manifest, config),
+    prices: Object.fromEntries(Object.entries(values.prices ?? {}).map(([name, price]) => [name, { input: price.input, output: price.output, cacheRead: price['cache-read'] ?? price.input, cacheWrite: price['cache-write'] ?? price.input }])),
     origins,
   };
   return { ok: true, settings };
@@ -75,6 +78,19 @@ function mergeOf(manifest: Manifest | null, { file }: Config): Settings['merge']
   const said = manifest?.head.merge ?? file?.values.merge;
   const source = manifest?.head.merge === undefined ? file?.source : manifest.source;
   return said === undefined || source === undefined ? null : { ...mergeSettings(said), when: said.when ?? 'never', into: said.into ?? null, place: source.at(['merge']) };
+}
+
+/** Taken whole from the manifest, or else from the configuration. */
+function budgetOf(manifest: Manifest | null, { file }: Config): Settings['budget'] {
+  const said = manifest?.head.budget ?? file?.values.budget;
+  const source = manifest?.head.budget === undefined ? file?.source : manifest.source;
+  return said === undefined || source === undefined ? null : { usd: said.usd ?? null, usdPerTask: said['usd-per-task'] ?? null, place: source.at(['budget']) };
+}
+
+/** What prepares a worktree that is no task's. */
+function setupOf(manifest: Manifest | null, { file }: Config): readonly string[] {
+  const said = manifest?.head.defaults?.setup ?? file?.values.defaults?.setup ?? file?.values.worktrees?.setup ?? [];
+  return said.some((command) => command.includes('${{')) ? [] : said;
 }
 
 /** What `merge` says, with the defaults of what it does not say. */

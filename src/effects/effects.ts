@@ -181,6 +181,9 @@ export type Finding =
   | { readonly kind: 'unmerged'; readonly paths: readonly string[]; readonly operation: string }
   | { readonly kind: 'worktree-lost'; readonly message: string }
   | { readonly kind: 'rewrote-history' }
+  /** Of a merge that was begun for it: the other side is not in it, or conflict markers are left. */
+  | { readonly kind: 'merge-dropped' }
+  | { readonly kind: 'markers'; readonly paths: readonly string[] }
   | { readonly kind: 'nested-repository'; readonly path: string }
   | { readonly kind: 'stashed' }
   /** Its branch pointed to a commit that the repository does not have (any more). */
@@ -197,6 +200,7 @@ export interface RecoverRequest {
 export type RecoverResult =
   | { readonly ok: true; /** the files are new: setup has not seen them */ readonly made: boolean; readonly notes: readonly string[] }
   | { readonly ok: false; readonly message: string; readonly transient: boolean };
+export type BeginMergeResult = { readonly ok: true; /** paths in conflict */ readonly conflicted: readonly string[] } | { readonly ok: false; readonly message: string };
 export type CollectResult =
   | { readonly ok: true; readonly collected: Collected }
   | { readonly ok: false; readonly message: string };
@@ -223,8 +227,10 @@ export interface Integrity {
   enter(watched: Watched): Promise<void>;
   /** After its last one, and before git looks at what it left. `settled`: branches (in full) of ended tasks, and where they must be. */
   leave(watched: Watched, settled: ReadonlyMap<string, Sha>): Promise<Tampering>;
-  /** A reference that orch moved itself while agents were at work. */
-  moved(ref: string, to: Sha | null): void;
+  /** Orch is about to move a reference itself, while agents may be at work. */
+  moving(ref: string, to: Sha): void;
+  /** It has: whoever moves it back is somebody else. */
+  moved(ref: string, to: Sha): void;
 }
 
 /** One worktree and one branch per task, whatever they are made of (a `git worktree` today). */
@@ -232,7 +238,9 @@ export interface Workspaces {
   /** Idempotent over leftovers: unsaved work found at the place is saved on a rescue ref first. Published atomically. */
   create(request: WorkspaceRequest): Promise<CreateResult>;
   /** Commits everything that is not ignored and puts it on the branch, or on a rescue ref when the agent left its branch. */
-  collect(workspace: Workspace, message: string): Promise<CollectResult>;
+  collect(workspace: Workspace, message: string, /** the commit whose merge was begun there: it is concluded, and checked */ merging?: Sha): Promise<CollectResult>;
+  /** Merges a commit into a new workspace and leaves the merge in progress, with markers in its files. */
+  beginMerge(workspace: Workspace, commit: Sha): Promise<BeginMergeResult>;
   /**
    * Sees that a workspace of an earlier process is there and holds `head`; nothing to do for one that this process has made
    * or collected. What differs is saved on a rescue ref, and then the workspace is made again from its branch.
@@ -240,6 +248,8 @@ export interface Workspaces {
   recover(workspace: Workspace, request: RecoverRequest): Promise<RecoverResult>;
   /** What ties the files to the repository: path → content, null = not a file. Empty when the folder is gone. */
   links(workspace: Workspace): Promise<ReadonlyMap<string, string | null>>;
+  /** Puts a branch (without `refs/heads/`) where it is not, or already is, at this commit. Returns why it could not, or null. */
+  publish(branch: string, head: Sha): Promise<string | null>;
   /** Whether the ref of a delivery exists and has its commit. */
   holds(delivery: Delivery): Promise<boolean>;
   /** Collects, then removes (renamed into a trash that `flush` empties). Returns why it was kept, or null when it is gone. */

@@ -9,6 +9,7 @@ import { hasPlainLayout } from './git/repository.ts';
 import { createCopyList, isInside } from './workspaces/carry.ts';
 import { createTemplates } from './workspaces/checkout.ts';
 import { linksOf } from './workspaces/admin.ts';
+import { beginMerge } from './workspaces/merging.ts';
 import { capture } from './workspaces/collect.ts';
 import { type Context, openContext } from './workspaces/context.ts';
 import { create, type Maker } from './workspaces/create.ts';
@@ -50,10 +51,11 @@ export async function createWorkspaces(init: WorkspacesInit): Promise<Workspaces
   const remember = (live: Live): void => void lives.set(keyOf(live.workspace), live);
   return {
     create: (request) => create(maker, request, remember),
-    async collect(workspace, message) {
+    beginMerge,
+    async collect(workspace, message, merging) {
       try {
         const live = await liveOf(workspace);
-        const { collected } = await capture(context, live, { message, onto: 'branch' });
+        const { collected } = await capture(context, live, { message, onto: 'branch', ...(merging === undefined ? {} : { merging }) });
         lives.set(keyOf(workspace), live);
         return { ok: true, collected };
       } catch (error) {
@@ -68,6 +70,12 @@ export async function createWorkspaces(init: WorkspacesInit): Promise<Workspaces
     async links(workspace) {
       const { place, admin } = await liveOf(workspace);
       return linksOf(place, admin);
+    },
+    async publish(branch, head) {
+      const ref = `refs/heads/${branch}`;
+      const [tip = null] = await context.refs.resolve([ref]);
+      if (tip === head) return null;
+      return tip === null ? context.refs.move([{ ref, from: null, to: head }]) : `${branch} is at ${tip}, which is other work`;
     },
     holds: ({ head, ref }) => isHeldBy(context, head, ref),
     async remove(workspace) {

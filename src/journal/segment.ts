@@ -43,7 +43,7 @@ export interface SegmentEnd {
 // A type that is missing here would be refused as newer; the compiler asks for it.
 const KNOWN: Readonly<Record<Fact['type'], true>> = {
   'run-started': true, 'run-resumed': true, 'phase-started': true, 'phase-finished': true, 'task-settled': true, 'task-cancelling': true, 'task-reopened': true, 'tasks-added': true,
-  'worktree-released': true, 'gate-changed': true, 'merge-started': true, 'merge-landing': true, 'task-merged': true,
+  'worktree-released': true, 'gate-changed': true, 'provider-signal': true, 'starts-stopped': true, 'merge-started': true, 'merge-joined': true, 'tasks-repeated': true, 'merge-landing': true, 'task-merged': true,
   'task-unmerged': true, 'pull-request-pushing': true, 'pull-request-seen': true, 'merge-finished': true, 'run-cancelling': true, 'run-finished': true,
 };
 const NAME = /^journal\.([1-9]\d{0,14})\.ndjson$/;

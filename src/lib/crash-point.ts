@@ -43,6 +43,7 @@ export const CRASH_POINTS = [
 /** The steps of a merge, which follow when all tasks have settled. */
 export const MERGE_CRASH_POINTS = [
   'merge-begun', // what is to be merged is recorded, nothing was made
+  'merge-joined', // what has joined is recorded, the merge has not looked at it
   'merge-stacked', // commits are stacked and kept by references
   'merge-verified',
   'merge-landing', // what is about to be on the target is recorded, the target was not touched

@@ -3,12 +3,12 @@ import * as z from 'zod';
 import { nearest } from '../lib/nearest.ts';
 import { problem, quoted } from './diagnostic.ts';
 import type { Diagnostic, Path, Source } from './diagnostic.ts';
-import { UNREADABLE } from './schema.ts';
+import { UNREADABLE } from './expected.ts';
 
 type Issue = z.core.$ZodIssue;
 
 /** Keys of later versions: refused with a reason instead of as unknown. */
-const LATER: ReadonlySet<string> = new Set(['budget', 'effort', 'escalate', 'cache', 'best-of', 'notify']);
+const LATER: ReadonlySet<string> = new Set(['cache', 'notify']);
 
 /** What other programs call our keys. */
 export const SYNONYMS: ReadonlyMap<string, string> = new Map([

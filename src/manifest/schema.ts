@@ -6,23 +6,10 @@ import { staysInside } from '../lib/glob.ts';
 import { ID, ID_RULE } from '../lib/slug.ts';
 import { nearest } from '../lib/nearest.ts';
 import { quoted } from './diagnostic.ts';
+import { expected, kind, type Issue } from './expected.ts';
 import { MAX_FAN_OUT } from './limits.ts';
+import { budget, price } from './money.ts';
 
-type Issue = { readonly input?: unknown };
-
-/** Said of what the document reader has complained about already. */
-export const UNREADABLE = 'could not be read';
-
-function kind(input: unknown): string {
-  if (Array.isArray(input)) return 'a list';
-  return typeof input === 'object' ? 'a map' : typeof input === 'boolean' ? '`true` or `false`' : `a ${typeof input}`;
-}
-
-/** Says what was expected; scalars that YAML took for a number or a boolean only miss their quotes. */
-const expected = (what: string) => ({ input }: Issue): string => {
-  if (input === undefined) return UNREADABLE;
-  return input === null ? `has no value; write ${what}, or remove the key` : `must be ${what}, not ${kind(input)}`;
-};
 const notText = ({ input }: Issue): string =>
   ['number', 'boolean'].includes(typeof input) ? `must be text, not ${kind(input)}; put it in quotes: "${String(input)}"` : expected('text')({ input });
 
@@ -189,14 +176,28 @@ const contextItem = z
   });
 
 const mapOf = expected('a map');
+const effortName = word.refine((value) => /^[\w-]+$/.test(value), { error: 'is not a name (letters, digits, `_` and `-`)' });
+const notModel = (issue: Issue): string => ['number', 'boolean'].includes(typeof issue.input) ? notText(issue) : expected('the name of a model, or a map such as `{ simple: haiku, default: sonnet }`')(issue);
+const model = z.union([word, z.record(effortName, word, { error: notModel })], { error: notModel });
+const argumentList = z.array(possiblyEmpty, { error: expected('a list such as `[--flag, value]`') });
+const variantShape = { agent: word.optional(), model: model.optional(), effort: effortName.optional(), args: argumentList.optional(), 'max-turns': whole(1).optional(), 'permission-mode': word.optional() };
+const variant = z.strictObject(variantShape, { error: expected('a map such as `{ agent: claude, model: opus }`') });
+const NOT_BEST_OF = 'must be a number from 2 to 20, or a list of variants such as `[{ model: haiku }, { model: opus }]`';
+const bestOf = z
+  .union([whole(2, 20), z.array(variant, { error: () => NOT_BEST_OF }).min(2, { error: 'has fewer than two variants' }).max(20, { error: 'has more than 20 variants' })], { error: () => NOT_BEST_OF })
+  .transform((value): readonly z.output<typeof variant>[] => (typeof value === 'number' ? Array.from({ length: value }, () => ({})) : value));
 const taskShape = {
   prompt: text.describe('What the agent is asked to do. `${{ }}` is expanded.').optional(),
   'prompt-file': text.describe('A file that holds the prompt, relative to the manifest.').optional(),
   run: text.describe('A shell command instead of an agent.').optional(),
   name: text.describe('What is shown; default the id.').optional(),
   agent: word.describe('An agent of `agents:`, or a built-in one.').optional(),
-  model: word.describe('Passed to the agent.').optional(),
-  args: z.array(possiblyEmpty, { error: expected('a list such as `[--flag, value]`') }).describe('More arguments for the agent program.').optional(),
+  model: model.describe('Passed to the agent; a map names one for each `effort`, and a `default`.').optional(),
+  effort: effortName.describe('How hard the task is: which entry of a `model` map it takes; without a map, passed to the agent.').optional(),
+  escalate: z.array(word, { error: expected('a list of models such as `[haiku, sonnet, opus]`') }).min(2, { error: 'needs two models or more' }).describe('Models from the cheapest up: each failed `verify` climbs one step.').optional(),
+  'best-of': bestOf.describe('So many attempts side by side (or these variants); the best one counts.').optional(),
+  score: text.describe('With `best-of`: a shell command; of those that pass `verify`, the one for which it prints the highest number wins.').optional(),
+  args: argumentList.describe('More arguments for the agent program.').optional(),
   'max-turns': whole(1).describe('The agent stops after so many turns.').optional(),
   'permission-mode': word.describe('Passed to the agent, e.g. `acceptEdits`.').optional(),
   'allowed-tools': oneOrMore.describe('Tools that the agent may use without asking.').optional(),
@@ -204,6 +205,7 @@ const taskShape = {
   foreach: foreach.describe('One task for each item (or batch of items).').optional(),
   context: z.array(contextItem, { error: expected('a list of items such as `- file: README.md`') }).describe('Read when the plan is made, from the base commit, and put below the prompt.').optional(),
   needs: oneOrMore.describe('Ids of tasks that must complete first; this one starts from their work.').optional(),
+  base: oneOf(['run', 'target']).describe('What each attempt starts from, beside the work of `needs`: `run` (default), the commit that the run began at; `target`, the newest commit of the branch that is merged into.').optional(),
   env: env.describe('Environment variables.').optional(),
   setup: oneOrMore.describe('Shell commands to prepare the new worktree.').optional(),
   verify: oneOrMore.describe('Shell commands that must succeed for the work to count.').optional(),
@@ -239,16 +241,6 @@ const agentSchema = z.strictObject(
 const AGENT_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const agents = z.record(z.string().regex(AGENT_NAME, { error: 'is not a name for an agent (letters, digits and `. _ -`)' }), agentSchema, { error: expected('a map of names to agents') });
 
-/** Values that are known and refused: what to write instead. */
-function oneOfSupported<const T extends readonly [string, ...string[]]>(names: T, later: Readonly<Record<string, string>>) {
-  return z.enum(names, {
-    error: ({ input }) => {
-      const instead = typeof input === 'string' ? later[input] : undefined;
-      return instead === undefined ? notOneOf(names)({ input }) : `\`${String(input)}\` is not supported by this version; ${instead}`;
-    },
-  });
-}
-
 const RESOLUTIONS = ['union', 'ours', 'theirs'] as const;
 const resolution = z.union([oneOf(RESOLUTIONS), z.strictObject({ regenerate: text }, { error: expected('`union`, `ours`, `theirs` or `{ regenerate: command }`') })], {
   error: expected('`union`, `ours`, `theirs` or `{ regenerate: command }`'),
@@ -257,10 +249,10 @@ const personText = text.regex(/^[^<>\n]+ <[^<>\s]+>$/, { error: 'must be `Name <
 const merge = z.strictObject(
   {
     into: word.describe('Branch to merge into; default the branch that `base` names.').optional(),
-    when: oneOfSupported(['never', 'end'], { each: 'use `end`' }).describe('`never` (default): `orch merge` does it later; `end`: once all tasks have settled.').optional(),
+    when: oneOf(['never', 'each', 'end']).describe('`never` (default): `orch merge` does it later; `each`: as tasks complete, while others run; `end`: once all have settled.').optional(),
     strategy: oneOf(['merge', 'squash', 'rebase']).describe('Default merge.').optional(),
     verify: oneOrMore.transform((commands) => (commands.length === 1 && commands[0] === 'none' ? [] : commands)).describe('Shell commands that must succeed on the merged tree; default none.').optional(),
-    'on-conflict': oneOfSupported(['park', 'fail'], { retry: 'use `park`', resolve: 'use `park`' }).describe('`park` (default): keep the branch and the conflict, go on; `fail`: stop merging.').optional(),
+    'on-conflict': oneOf(['park', 'retry', 'resolve', 'fail']).describe('`park` (default): keep the branch and the conflict, go on; `retry`: run the task again from where the target is, at most twice; `resolve`: its agent resolves the conflict in a worktree, and what cannot be resolved is parked; `fail`: stop merging.').optional(),
     batch: z.union([z.literal('auto'), whole(1, 10_000)], { error: expected('`auto` or a number from 1') }).describe('Branches per verification; default auto.').optional(),
     conflicts: z.record(insideRepository, resolution, { error: expected('a map of globs to what to do') }).describe('Per path: union, ours, theirs or { regenerate: command }.').optional(),
     via: oneOf(['pull-request']).describe('`pull-request`: the target is left alone; branches are pushed and pull requests opened with gh, or merge requests with glab.').optional(),
@@ -291,6 +283,7 @@ const commonShape = {
   'max-fail': maxFail.describe('`N` or `N%`: start nothing new after so many failures.').optional(),
   'max-wait': duration(true).describe('How long a task may wait for a provider; default 30m.').optional(),
   grace: duration(true).describe('From asking a process to stop to stopping it; default 10s.').optional(),
+  budget: budget.describe('US dollars that may be spent: a limit stops starts.').optional(),
   agents: agents.describe('Agent programs, and settings for the built-in ones.').optional(),
   merge: merge.describe('How results are merged, and when.').optional(),
 };
@@ -332,6 +325,7 @@ export const configSchema = z.strictObject(
         { error: mapOf },
       )
       .optional(),
+    prices: z.record(text, price, { error: expected('a map of models to prices') }).describe('US dollars per million tokens by the beginning of a model’s name, for agents that tell tokens and no costs.').optional(),
     isolation: oneOf(['process', 'sandbox', 'auto']).describe('How agents are kept apart from the machine; default process. auto = sandbox where it works.').optional(),
     sandbox: z
       .strictObject(
@@ -350,6 +344,8 @@ export const configSchema = z.strictObject(
 /** A task's fields, durations in milliseconds, lists always lists. Every key is optional. */
 export type TaskFields = z.output<typeof taskSchema>;
 export type MatrixFields = z.output<typeof matrix>;
+export type ModelField = z.output<typeof model>;
+export type Variant = z.output<typeof variant>;
 export type ForeachFields = z.output<typeof foreach>;
 export type MergeFields = z.output<typeof merge>;
 export type ContextItem = z.output<typeof contextItem>;
@@ -372,7 +368,7 @@ export const settingSchemas = {
   grace: commonShape.grace,
   base: commonShape.base,
   agent: taskShape.agent,
-  model: taskShape.model,
+  model: word.optional(),
   timeout: taskShape.timeout,
 };
 

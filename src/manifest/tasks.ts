@@ -139,7 +139,7 @@ function hasMisspelt(map: Record<string, unknown>): boolean {
 }
 
 function checkRunFields(map: Record<string, unknown>, path: Path, { document, diagnostics }: Reading): void {
-  for (const key of ['context', 'agent', 'model', 'args', 'max-turns', 'permission-mode', 'allowed-tools']) {
+  for (const key of ['context', 'agent', 'model', 'effort', 'escalate', 'best-of', 'score', 'args', 'max-turns', 'permission-mode', 'allowed-tools']) {
     if (key in map) diagnostics.push(problem(document.at([...path, key], 'key'), `\`${key}\` means nothing to a \`run\` task, which has no agent`, 'remove it'));
   }
 }

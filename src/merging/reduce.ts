@@ -41,10 +41,17 @@ export function reduceQueue(state: QueueState, fact: MergeFact): QueueState {
 
 function arrive(state: QueueState, candidates: readonly Candidate[]): QueueState {
   const branches = new Map(state.branches);
+  const news = new Set<TaskId>();
   for (const candidate of candidates) {
-    if (!branches.has(candidate.id)) branches.set(candidate.id, { candidate, now: { at: 'waiting' }, passes: 0 });
+    const known = branches.get(candidate.id);
+    // What was not merged may come again with other work.
+    const isNews = known === undefined || (known.now.at === 'settled' && known.now.outcome.kind !== 'merged' && known.candidate.tip !== candidate.tip);
+    if (!isNews) continue;
+    news.add(candidate.id);
+    branches.set(candidate.id, { candidate, now: { at: 'waiting' }, passes: 0 });
   }
-  return { ...state, branches };
+  // What its earlier work clashed with says nothing of the new one.
+  return { ...state, branches, line: { ...state.line, clashes: state.line.clashes.filter(({ id }) => !news.has(id)) } };
 }
 
 /** A landing that happened although nobody lived to write that down. */

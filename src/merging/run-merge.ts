@@ -6,7 +6,8 @@ import type { MergeSettings, Plan, RunId, Sha, TaskId } from '../plan/plan.ts';
 import { grownPlan } from '../run/grown.ts';
 import type { Fact } from '../run/events.ts';
 import type { RunState } from '../run/state.ts';
-import { deliveredBranches, type DeliveredBranch } from './branches.ts';
+import { deliveredBranches } from './branches.ts';
+import { createDesk, type Desk, type WaitingMerge } from './desk.ts';
 import { Merger, type MergeWorld } from './merger.ts';
 import { watchQueue, type Watch } from './outcomes.ts';
 import { initialQueue, type Candidate, type MergeFact } from './queue.ts';
@@ -38,14 +39,10 @@ export interface RunMergeOptions {
   readonly stop: AbortSignal;
   /** Resolves when the facts are on disk. */
   readonly record: (facts: readonly Fact[]) => Promise<void>;
+  /** Tasks that join, with the run as it is then; null = none any more. */
+  readonly arrivals: { next(): Promise<{ readonly tasks: readonly TaskId[]; readonly state: RunState } | null> };
   /** Takes what waits beside the target, to record what becomes of it; returns notes. Absent: recorded as unmerged, with what to type. */
   readonly onWaiting?: (waiting: readonly WaitingMerge[]) => Promise<readonly string[]>;
-}
-
-/** A task whose work is on the waiting branch, brought there by `commit`. */
-export interface WaitingMerge {
-  readonly task: TaskId;
-  readonly commit: Sha;
 }
 
 /** The branch on which results wait for a target that cannot be touched. */
@@ -53,39 +50,27 @@ export function waitingBranch(run: RunId): string {
   return `orch/${run}/merged`;
 }
 
-/** Merges what `state.merging` says; returns the fact that ends it. Rejects when a fact could not be recorded. */
+/** Merges what `state.merging` says and what joins it; returns the fact that ends it. Rejects when a fact could not be recorded. */
 export async function runMerge(options: RunMergeOptions): Promise<Fact> {
-  const { state, git, record, stop } = options;
-  const plan = grownPlan(options.plan, state);
+  const { plan, state, git, record } = options;
   const { merging } = state;
   if (merging === null) throw new Error('no merge is under way');
   crashPoint('merge-begun');
   const { target, settings } = merging;
-  const branches = deliveredBranches(plan, state, merging.tasks);
   const notes: string[] = [];
   const onTarget = async (): Promise<ReadonlySet<Sha> | null> => await git.commitsOf(target, plan.base.sha);
-  const refuse = async (ids: readonly TaskId[], message: string): Promise<void> => {
-    await record(ids.map((task) => ({ type: 'task-unmerged', task, merge: 'unmerged', message })));
-  };
   if ((await onTarget()) === null) {
-    await refuse(branches.map(({ id }) => id), `there is no branch ${target} to merge into`);
+    await refuseAll(options, `there is no branch ${target} to merge into`);
     return { type: 'merge-finished', notes };
   }
   const world = await git.open(target, settings, { commands: options.commands, onNote: (note) => notes.push(note) });
   try {
     const waiting = await bringIn(world, async () => await git.commitsOf(waitingBranch(plan.run), plan.base.sha), onTarget);
-    const has = (await onTarget()) ?? new Set<Sha>();
-    const done = branches.flatMap(({ id, tip, landed }) => (landed !== null && has.has(landed) ? [{ task: id, commit: landed }] : has.has(tip) ? [{ task: id, commit: tip }] : []));
-    await record(done.map((each) => ({ type: 'task-merged', ...each })));
-    const isDone = new Set(done.map(({ task }) => task));
-    const isWaiting = ({ landed, tip }: DeliveredBranch): boolean => waiting.has(landed ?? tip) || waiting.has(tip);
-    const rest = branches.filter((branch) => !isDone.has(branch.id) && !isWaiting(branch));
-    const candidates = await candidatesOf(git, rest, async (lost) => { await refuse(lost, 'its commits are not in the repository any more'); });
+    const desk = createDesk(options, { onTarget, waiting });
     const watch = watchQueue({ run: plan.run, target, whyRefused: (commit) => options.commands.whyRefused(commit), isOnTarget: () => world.lastLanding()?.kind === 'landed' });
-    if (candidates.length > 0) await mergeQueue({ world, watch, candidates, slots: options.slots, settings, stop, record });
+    await mergeQueue({ world, watch, desk, first: await desk.admit({ tasks: merging.tasks, state }), options, settings });
     const now = (await onTarget()) ?? new Set<Sha>();
-    const aside = branches.filter((branch) => !isDone.has(branch.id) && (watch.pending.has(branch.id) || isWaiting(branch)));
-    const placed = aside.map(({ id, landed, tip }) => ({ task: id, commit: watch.pending.get(id) ?? landed ?? tip }));
+    const placed = desk.aside(watch.pending);
     await record(placed.filter(({ commit }) => now.has(commit)).map(({ task, commit }): Fact => ({ type: 'task-merged', task, commit })));
     const waits = placed.filter(({ commit }) => !now.has(commit));
     if (options.onWaiting === undefined) {
@@ -96,6 +81,15 @@ export async function runMerge(options: RunMergeOptions): Promise<Fact> {
     return { type: 'merge-finished', notes: [...new Set([...watch.notes, ...options.commands.notes(), ...notes])].slice(-20) };
   } finally {
     await world.close();
+  }
+}
+
+/** Also of what still joins. */
+async function refuseAll({ plan, state, record, arrivals }: RunMergeOptions, message: string): Promise<void> {
+  type Joined = { readonly tasks: readonly TaskId[]; readonly state: RunState };
+  for (let joined: Joined | null = { tasks: state.merging?.tasks ?? [], state }; joined !== null; joined = await arrivals.next()) {
+    const branches = deliveredBranches(grownPlan(plan, joined.state), joined.state, joined.tasks);
+    await record(branches.map(({ id }) => ({ type: 'task-unmerged', task: id, merge: 'unmerged', message })));
   }
 }
 
@@ -115,32 +109,20 @@ async function bringIn(world: RunMergeWorld, waitingCommits: () => Promise<Reado
   return (await onTarget())?.has(tip) === true ? none : waiting;
 }
 
-async function candidatesOf(git: MergeGit, branches: readonly DeliveredBranch[], onLost: (ids: readonly TaskId[]) => Promise<void>): Promise<readonly Candidate[]> {
-  const paths = await git.changedPaths(branches.map(({ start, tip }) => ({ from: start, to: tip })));
-  const lost = branches.filter((_, i) => paths[i] === null).map(({ id }) => id);
-  if (lost.length > 0) await onLost(lost);
-  const ids = new Set(branches.map(({ id }) => id));
-  return branches.flatMap(({ id, tip, start, needs, size }, i) => {
-    const changed = paths[i];
-    // What is not among them is on the target already.
-    return changed === null || changed === undefined ? [] : [{ id, tip, start, needs: needs.filter((need) => ids.has(need)), paths: changed, priority: 0, size }];
-  });
-}
-
 /** Branches of a batch when nothing is verified: there is no failure that a smaller one could find. */
 const ALL_AT_ONCE = 10_000;
 
 interface QueueRun {
   readonly world: RunMergeWorld;
   readonly watch: Watch;
-  readonly candidates: readonly Candidate[];
-  readonly slots: number;
+  readonly desk: Desk;
+  readonly first: readonly Candidate[];
+  readonly options: RunMergeOptions;
   readonly settings: MergeSettings;
-  readonly stop: AbortSignal;
-  readonly record: (facts: readonly Fact[]) => Promise<void>;
 }
 
-async function mergeQueue({ world, watch, candidates, slots, settings, stop, record }: QueueRun): Promise<void> {
+async function mergeQueue({ world, watch, desk, first, options, settings }: QueueRun): Promise<void> {
+  const { slots, stop, record, arrivals } = options;
   const merger = new Merger({
     world: settings.verify.length > 0 ? steps(world) : { ...steps(world), verify: async () => await Promise.resolve('pass' as const) },
     state: initialQueue({ slots, batch: settings.verify.length === 0 && settings.batch === 'auto' ? ALL_AT_ONCE : settings.batch }),
@@ -153,9 +135,19 @@ async function mergeQueue({ world, watch, candidates, slots, settings, stop, rec
     },
   });
   const onStop = (): void => { merger.tell({ type: 'queue-stopped', reason: 'stopped', message: 'merging was stopped before its turn came' }); };
+  const letIn = async (): Promise<void> => {
+    for (let joined = await arrivals.next(); joined !== null; joined = await arrivals.next()) {
+      crashPoint('merge-joined');
+      merger.tell({ type: 'branches-arrived', candidates: await desk.admit(joined) });
+    }
+  };
   merger.tell({ type: 'target-seen', commit: (await world.tip()) ?? '', green: settings.verify.length === 0, landed: null });
-  merger.tell({ type: 'branches-arrived', candidates });
-  merger.tell({ type: 'arrivals-closed' });
+  merger.tell({ type: 'branches-arrived', candidates: first });
+  let failure: { readonly error: unknown } | null = null;
+  void letIn().catch((error: unknown) => {
+    failure = { error };
+    onStop();
+  }).then(() => { merger.tell({ type: 'arrivals-closed' }); });
   if (stop.aborted) onStop();
   stop.addEventListener('abort', onStop, { once: true });
   try {
@@ -163,6 +155,7 @@ async function mergeQueue({ world, watch, candidates, slots, settings, stop, rec
   } finally {
     stop.removeEventListener('abort', onStop);
   }
+  if (failure !== null) throw (failure as { readonly error: unknown }).error;
 }
 
 /** The world, with the steps at which a merge may die. */

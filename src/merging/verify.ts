@@ -10,6 +10,8 @@ import { formatDuration } from '../lib/time.ts';
 export interface MergeCommands {
   /** Runs the verify commands in a folder that has exactly the files of `commit`. Nothing of them is left running. */
   verify(folder: string, commit: Sha, signal: AbortSignal): Promise<Verdict>;
+  /** Prepares a folder for `verify`; null = done, else why not, in one line. */
+  setUp(folder: string, signal: AbortSignal): Promise<string | null>;
   /** Whether the command succeeded. */
   regenerate(folder: string, command: string): Promise<boolean>;
   /** What concerns the commands and no commit. */
@@ -21,6 +23,8 @@ export interface MergeCommands {
 export interface MergeCommandsOptions {
   readonly processes: Processes;
   readonly verify: readonly string[];
+  /** Prepare a new folder. */
+  readonly setup: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** What a command may touch in a folder; null = all that the user may. */
   readonly sandboxOf: (folder: string) => Promise<Sandbox | null>;
@@ -77,6 +81,13 @@ export function createMergeCommands(options: MergeCommandsOptions): MergeCommand
       const again = await turns.alone(async () => await attempt(folder, commit, signal));
       if (!again.isPortTaken) notes.add('verifications hold a port that others of them need: they were run one at a time');
       return again.verdict;
+    },
+    async setUp(folder, signal) {
+      for (const command of options.setup) {
+        const { exit } = await run(folder, { command, log: 'setup.log' }, signal);
+        if (exit.kind !== 'code' || exit.code !== 0) return `setup \`${command}\`: ${exit.kind === 'code' ? `exit ${exit.code}` : exit.kind}; log: ${path.join(options.logs, 'setup.log')}`;
+      }
+      return null;
     },
     notes: () => [...notes],
     async regenerate(folder, command) {

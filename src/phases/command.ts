@@ -8,6 +8,8 @@ export interface CommandsEnd {
   readonly failure: { readonly command: string; readonly end: ProcessEnd } | null;
   readonly durationMs: number;
   readonly leftovers: number;
+  /** The end of what the last one that ran has printed. */
+  readonly stdoutTail: string;
 }
 
 /** Runs `commands` with `sh -c` in a workspace, logging to `logFile`. Each has the task's timeout for itself. */
@@ -18,6 +20,7 @@ export async function runCommands(
 ): Promise<CommandsEnd> {
   let durationMs = 0;
   let leftovers = 0;
+  let stdoutTail = '';
   const variables = await attemptVariables(context, job, workspace);
   for (const command of commands) {
     const end = await context.processes.run(
@@ -31,9 +34,10 @@ export async function runCommands(
     );
     durationMs += end.durationMs;
     leftovers += end.leftovers;
-    if (end.exit.kind !== 'code' || end.exit.code !== 0) return { failure: { command, end }, durationMs, leftovers };
+    stdoutTail = end.stdoutTail;
+    if (end.exit.kind !== 'code' || end.exit.code !== 0) return { failure: { command, end }, durationMs, leftovers, stdoutTail };
   }
-  return { failure: null, durationMs, leftovers };
+  return { failure: null, durationMs, leftovers, stdoutTail };
 }
 
 /** How a process ended, in a few words. */

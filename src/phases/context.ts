@@ -2,8 +2,8 @@
 import { EXIT, OrchError } from '../errors.ts';
 import type { Adapter } from '../agents/adapter.ts';
 import type { Clock, Files, Integrity, Processes, Repository, Sandbox, Workspace, Workspaces } from '../effects/effects.ts';
-import type { Plan, PlannedTask, TaskId } from '../plan/plan.ts';
-import type { Action, AgentOutput, FailureReason, PhaseDetail, PhaseResult, RetryClass } from '../run/events.ts';
+import type { Plan, PlannedTask, Sha, TaskId } from '../plan/plan.ts';
+import type { Action, AgentOutput, Fact, FailureReason, PhaseDetail, PhaseResult, RetryClass } from '../run/events.ts';
 import type { Stop } from '../run/driver.ts';
 import type { RunState, TaskState } from '../run/state.ts';
 
@@ -25,6 +25,10 @@ export interface AttemptPaths {
 
 export interface PhaseContext {
   readonly plan: Plan;
+  /** Branches whose tasks were run again after they had settled: the run's events by then. */
+  readonly reopened?: Map<string, number>;
+  /** Where the branch that is merged into is, or what waits for it; null = there is none. */
+  readonly targetTip: (target: string) => Promise<Sha | null>;
   /** The folder of the run's records. */
   readonly runDir: string;
   readonly repo: Repository;
@@ -41,6 +45,7 @@ export interface PhaseContext {
   readonly sandboxOf: (workspace: Workspace, paths: AttemptPaths) => Promise<Sandbox | null>;
   readonly newId: () => string;
   readonly onOutput: (output: AgentOutput) => void;
+  readonly onSignal: (signal: Extract<Fact, { type: 'provider-signal' }>) => void;
 }
 
 /** One phase of one attempt. */
@@ -67,7 +72,12 @@ export function requireRoom(run: string, message: string): void {
 /** The workspace that an earlier phase of this attempt made, or null when none is known. */
 export function workspaceOf({ plan }: PhaseContext, { task, state, action }: Pick<Job, 'task' | 'state' | 'action'>): Workspace | null {
   if (state.worktree === null || state.start === null) return null;
-  return { run: plan.run, task: task.id, attempt: action.attempt, branch: task.branch, path: state.worktree, start: state.start };
+  return { run: plan.run, task: task.id, attempt: action.attempt, branch: branchOf(task, state), path: state.worktree, start: state.start };
+}
+
+/** The branch that a task's attempts work on: work that is being resolved stays on the task's own. */
+export function branchOf({ branch }: PlannedTask, { resolving }: TaskState): string {
+  return resolving === null ? branch : `${branch}+resolved`;
 }
 
 /** The variables that every command of an attempt sees (spec §7). */
@@ -80,7 +90,7 @@ export async function attemptVariables(context: PhaseContext, { task, action }: 
     ORCH_RUN_DIR: context.runDir,
     ORCH_TASK_ID: task.id,
     ORCH_ATTEMPT: String(action.attempt),
-    ORCH_BRANCH: task.branch,
+    ORCH_BRANCH: workspace.branch,
     ORCH_BASE: workspace.start,
     ORCH_PROMPT_FILE: paths.prompt,
     ORCH_OUTPUT: paths.output,

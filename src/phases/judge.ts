@@ -39,6 +39,8 @@ function judgeFindings(findings: readonly Finding[]): Judgement | null {
   for (const finding of findings) {
     if (finding.kind === 'worktree-lost') return no('worktree-lost', 'agent', finding.message);
     if (finding.kind === 'left-branch') return no('left-branch', 'agent', `ended on ${finding.head} instead of its own branch`);
+    if (finding.kind === 'merge-dropped') return no('unmerged-paths', 'agent', 'dropped the merge that it was to resolve');
+    if (finding.kind === 'markers') return no('unmerged-paths', 'agent', `left conflict markers in ${finding.paths.slice(0, 3).join(', ')}`);
     if (finding.kind === 'unmerged') {
       const paths = finding.paths.slice(0, 3).join(', ');
       return no('unmerged-paths', 'agent', `left a ${finding.operation} in progress${paths === '' ? '' : ` (${paths})`}`);
@@ -77,6 +79,8 @@ export function notesOf(findings: readonly Finding[]): string[] {
         return ['its branch pointed to a commit that the repository does not have: what was in the files is saved, its commits are lost'];
       case 'left-branch':
       case 'unmerged':
+      case 'merge-dropped':
+      case 'markers':
       case 'worktree-lost':
         return [];
       default:

@@ -12,9 +12,10 @@ import { verify } from './verify.ts';
 import { work } from './work.ts';
 
 export function createPhases(context: PhaseContext): Omit<Phases, 'merge'> {
+  const reopened = new Map<string, number>();
   return {
     perform: async (action, run, stop) => {
-      const grown = { ...context, plan: grownPlan(context.plan, run) };
+      const grown = { ...context, plan: grownPlan(context.plan, run), reopened };
       return await perform(grown, jobOf(grown, { action, run, stop }));
     },
     release: async (task, state) => {

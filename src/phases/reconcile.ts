@@ -33,5 +33,5 @@ async function settleWork(context: PhaseContext, run: RunState, action: Action):
   const known = await loadResult(context, paths);
   if (known !== null) return { type: 'phase-finished', ...action, result: known };
   const ended = await loadEnd(context, paths, workspace.start);
-  return ended === null ? null : { type: 'phase-finished', ...action, result: await settle(context, { task, action, workspace, ended }) };
+  return ended === null ? null : { type: 'phase-finished', ...action, result: await settle(context, { task, action, workspace, ended, resolving: state?.resolving ?? null }) };
 }

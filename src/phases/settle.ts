@@ -6,6 +6,7 @@ import { crashPoint } from '../lib/crash-point.ts';
 import { parseObject } from '../lib/json.ts';
 import type { PlannedTask, Sha } from '../plan/plan.ts';
 import type { Action, Exit, PhaseDetail, PhaseResult } from '../run/events.ts';
+import type { TaskState } from '../run/state.ts';
 import { failed, requireRoom, type AttemptPaths, type PhaseContext } from './context.ts';
 import { judge, judgeTampering, notesOf } from './judge.ts';
 import { withOutputs } from './products.ts';
@@ -31,6 +32,8 @@ export interface EndedAttempt {
   readonly action: Action;
   readonly workspace: Workspace;
   readonly ended: Ended;
+  /** The work whose conflict it was to resolve. */
+  readonly resolving: TaskState['resolving'];
 }
 
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -67,12 +70,12 @@ export async function loadResult(context: PhaseContext, paths: AttemptPaths): Pr
 }
 
 /** Work is on a ref before it is judged: a failed attempt loses nothing either. */
-export async function settle(context: PhaseContext, { task, action, workspace, ended }: EndedAttempt): Promise<PhaseResult> {
+export async function settle(context: PhaseContext, { task, action, workspace, ended, resolving }: EndedAttempt): Promise<PhaseResult> {
   const { leftovers, exit, durationMs, verdict } = ended;
   const paths = context.attemptPaths(task.id, action.attempt);
   const notes = [...ended.notes, ...(leftovers > 0 ? [`left ${leftovers} process${leftovers === 1 ? '' : 'es'} running; stopped`] : [])];
   const base: PhaseDetail = { report: verdict.report, exit, tier: ended.tier, durationMs, log: paths.log, notes };
-  const collecting = await context.workspaces.collect(workspace, `${task.name}\n\nOrch-Run: ${context.plan.run}\nOrch-Task: ${task.id}\nOrch-Attempt: ${action.attempt}`);
+  const collecting = await context.workspaces.collect(workspace, `${task.name}\n\nOrch-Run: ${context.plan.run}\nOrch-Task: ${task.id}\nOrch-Attempt: ${action.attempt}`, resolving?.delivery.head);
   // How the agent ended is on disk: the next orch collects its work, and does not run it again.
   if (!collecting.ok) requireRoom(context.plan.run, collecting.message);
   if (!collecting.ok) return failed('workspace', 'never', `its work could not be saved: ${collecting.message}; the worktree is kept`, base);

@@ -2,8 +2,9 @@
 // never from a file that the agent could have edited.
 import { crashPoint } from '../lib/crash-point.ts';
 import type { PhaseResult } from '../run/events.ts';
-import { describeExit, outputTail, runCommands } from './command.ts';
+import { describeExit, outputTail } from './command.ts';
 import { failed, workspaceOf, type Job, type PhaseContext } from './context.ts';
+import { verifyAndScore } from './score.ts';
 import { ensureWorkspace } from './setup.ts';
 import { watched } from './tamper.ts';
 
@@ -19,12 +20,12 @@ export async function verify(context: PhaseContext, job: Job): Promise<PhaseResu
   const logFile = `${context.attemptPaths(job.task.id, job.action.attempt).dir}/verify.log`;
   const commands = { commands: job.task.verify, workspace, logFile };
   const who = { task: job.task.id, workspace, kind: 'command', trace: null } as const;
-  const { value } = await watched(context, who, { run: job.run, work: async () => await runCommands(context, job, commands) });
+  const { value } = await watched(context, who, { run: job.run, work: async () => await verifyAndScore(context, job, commands) });
   const { failure, durationMs, leftovers } = value;
   crashPoint('verify-ended');
   const left = leftovers > 0 ? [`verify left ${leftovers} process${leftovers === 1 ? '' : 'es'} running; stopped`] : [];
   const notes = [...(ready.detail.notes ?? []), ...left];
-  if (failure === null) return { ok: true, detail: { durationMs, notes } };
+  if (failure === null) return { ok: true, detail: { durationMs, notes: [...notes, ...value.notes], ...(value.score === null ? {} : { score: value.score }) } };
   const { command, end } = failure;
   const detail = { durationMs, notes, log: logFile };
   if (end.exit.kind === 'killed') return failed('interrupted', 'never', 'stopped during verify', detail);

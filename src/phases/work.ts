@@ -3,9 +3,13 @@
 import path from 'node:path';
 import { OrchError } from '../errors.ts';
 import type { Launch, StreamReader, Verdict } from '../agents/adapter.ts';
+import { priced } from '../agents/prices.ts';
 import type { ProcessSpec, StopRequest } from '../effects/effects.ts';
 import { crashPoint } from '../lib/crash-point.ts';
 import type { AgentReport, PhaseResult } from '../run/events.ts';
+import { allowanceOf } from '../run/budget.ts';
+import { indexOfTask } from '../run/plan-index.ts';
+import { modelOf } from '../run/routing.ts';
 import { attemptVariables, failed, sandboxed, workspaceOf, type AttemptPaths, type Job, type PhaseContext } from './context.ts';
 import { describeExit } from './command.ts';
 import { promptFor } from './prompt.ts';
@@ -40,6 +44,8 @@ export async function work(context: PhaseContext, job: Job): Promise<PhaseResult
       const text = reader.line(line, stream);
       if (reader.isGivenUp?.() === true) givingUp.abort({ reason: 'provider-limit', forced: false } satisfies StopRequest);
       if (text !== null) context.onOutput({ task: task.id, attempt: action.attempt, text });
+      const signal = reader.signal?.() ?? null;
+      if (signal !== null) context.onSignal({ type: 'provider-signal', task: task.id, attempt: action.attempt, signal });
     },
   };
   // In a sandbox nothing of what is watched is within its reach: whoever changes it is somebody else.
@@ -48,12 +54,13 @@ export async function work(context: PhaseContext, job: Job): Promise<PhaseResult
   const { value: end, tampering } = await watched(context, who, { run: job.run, work: async () => await context.processes.run(spec, stopped, stop.force) });
   crashPoint('agent-ended');
   const reportFile = await context.files.readText(paths.report, MAX_REPORT_BYTES);
-  const verdict = reader.verdict({ exit: end.exit, stderrTail: end.stderrTail, stdoutTail: end.stdoutTail, reportFile, now: context.clock.now() });
+  const said = reader.verdict({ exit: end.exit, stderrTail: end.stderrTail, stdoutTail: end.stdoutTail, reportFile, now: context.clock.now() });
+  const verdict: Verdict = { ...said, report: priced(said.report, { asked: modelOf(task, job.state), prices: context.plan.prices }) };
   const { exit, durationMs, leftovers, tier } = end;
   const ended: Ended = { v: 1, start: workspace.start, exit, durationMs, leftovers, tier, verdict, tampered: tampering.done, notes: [...(ready.detail.notes ?? []), ...tampering.notes] };
   await saveEnd(context, paths, ended);
   crashPoint('end-saved');
-  return await settle(context, { task, action, workspace, ended });
+  return await settle(context, { task, action, workspace, ended, resolving: job.state.resolving });
 }
 
 /** git writes down what the agent does with it: the evidence when somebody has changed what is not theirs. */
@@ -64,7 +71,7 @@ function traced(paths: AttemptPaths): Record<string, string> {
 type Started = { readonly launch: Launch; readonly reader: StreamReader; readonly pass: readonly string[] } | { readonly refusal: string };
 
 async function start(context: PhaseContext, job: Job, paths: AttemptPaths): Promise<Started> {
-  const { task, state } = job;
+  const { task, state, run } = job;
   if (task.work.kind === 'run') {
     await context.files.writeText(paths.prompt, `${task.work.command}\n`);
     return { launch: { command: '/bin/sh', args: ['-c', task.work.command], env: {}, stdin: null }, reader: shellReader(), pass: [] };
@@ -74,11 +81,14 @@ async function start(context: PhaseContext, job: Job, paths: AttemptPaths): Prom
   const adapter = context.adapterOf(spec.adapter);
   const sessionId = state.report?.sessionId ?? null;
   const resume = state.resumeSession && adapter.capabilities.resume ? sessionId : null;
-  const prompt = promptFor(task.work.prompt, { isResumed: resume !== null, feedback: state.feedback, lastFailure: state.lastFailure });
+  const prompt = promptFor(task.work.prompt, { isResolving: state.resolving !== null, isResumed: resume !== null, feedback: state.feedback, lastFailure: state.lastFailure, saved: state.delivery });
   await context.files.writeText(paths.prompt, prompt);
   try {
     const newSessionId = context.newId();
-    const launch = adapter.launch({ spec, work: task.work, prompt, promptFile: paths.prompt, reportFile: paths.report, newSessionId, resume });
+    const launch = adapter.launch({
+      spec, work: { ...task.work, model: modelOf(task, state) }, prompt, promptFile: paths.prompt, reportFile: paths.report, newSessionId, resume,
+      budgetUsd: allowanceOf(context.plan, run, indexOfTask(context.plan, task.id)),
+    });
     const session = { id: resume ?? newSessionId, tokens: resume === null ? null : (state.report?.sessionTokens ?? null) };
     return { launch: { ...launch, command: programPath(context, launch.command), env: { ...spec.env, ...launch.env } }, reader: adapter.read(spec, session), pass: adapter.passEnv };
   } catch (error) {

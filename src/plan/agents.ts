@@ -11,6 +11,8 @@ export interface AdapterCapabilities {
   readonly model: boolean;
   readonly maxTurns: boolean;
   readonly allowedTools: boolean;
+  /** Absent = it cannot be told. */
+  readonly effort?: boolean;
   /** The names that it knows. */
   readonly permissionMode: readonly string[];
 }
@@ -28,7 +30,7 @@ export function requiredAgent(name: Picked<string>, agents: ReadonlyMap<string, 
   return null;
 }
 
-const CAPABILITY = { model: 'model', 'max-turns': 'maxTurns', 'permission-mode': 'permissionMode', 'allowed-tools': 'allowedTools' } as const satisfies Record<string, keyof AdapterCapabilities>;
+const CAPABILITY = { model: 'model', escalate: 'model', effort: 'effort', 'max-turns': 'maxTurns', 'permission-mode': 'permissionMode', 'allowed-tools': 'allowedTools' } as const satisfies Record<string, keyof AdapterCapabilities>;
 /** What a task asks of its agent, by the name that manifests have for it. */
 export type Wishes = { readonly [Key in keyof typeof CAPABILITY]?: Picked<unknown> | undefined };
 

@@ -6,7 +6,10 @@ import type { Diagnostic, Place } from '../manifest/diagnostic.ts';
 import type { KnownTasks, Manifest } from '../manifest/parse.ts';
 import type { AdapterCapabilities } from './agents.ts';
 import { MAX_PROMPTS } from '../manifest/limits.ts';
+import { plannedTasks } from './best-of.ts';
 import { contextRequests } from './context.ts';
+import { expectedCosts } from './estimate.ts';
+import type { Sample } from './estimate.ts';
 import { expand } from './expand.ts';
 import type { Member } from './expand.ts';
 import { NO_INPUTS, inputKey } from './inputs.ts';
@@ -17,7 +20,7 @@ import type { FanOut, Plan, PlannedTask, RunId, Sha } from './plan.ts';
 import { selectTasks } from './select.ts';
 import type { Selection } from './select.ts';
 import type { Settings } from './settings.ts';
-import { draftOf, pickWork, planTask, promptFileOf } from './task.ts';
+import { draftOf, pickWork, promptFileOf } from './task.ts';
 import type { PlanContext } from './task.ts';
 
 export interface PlanRequest {
@@ -30,6 +33,8 @@ export interface PlanRequest {
   readonly files: ReadonlyMap<string, string>;
   /** What `listInputsOf` and `contextInputsOf` ask for; default nothing. */
   readonly inputs?: PlanInputs;
+  /** What tasks took before; only used with a budget. */
+  readonly history?: readonly Sample[];
   readonly select: Selection;
   /** Tasks that the run has already; default none. */
   readonly known?: KnownTasks;
@@ -82,7 +87,7 @@ export function buildPlan(request: PlanRequest): BuildResult {
   const { tasks: planned, fanOuts } = planMembers(context);
   checkSize(planned, request, diagnostics);
   const root = worktreesRoot(request, diagnostics);
-  checkTarget(request, diagnostics);
+  checkTarget(request, [...planned, ...fanOuts.map(({ template }) => template)], diagnostics);
   if (diagnostics.length > 0) return { ok: false, nothing: false, diagnostics: tidy(diagnostics), warnings: [] };
   const templates = fanOuts.map(({ template }) => template);
   const selected = selectTasks([...planned, ...templates], request.select);
@@ -101,9 +106,10 @@ function planMembers(context: PlanContext): { readonly tasks: readonly PlannedTa
   for (const member of context.expansion.members) {
     if (wrong.has(member.definition)) continue;
     const before = context.diagnostics.length;
-    const task = planTask(member, context);
-    if (member.kind !== 'template') tasks.push(task);
-    else {
+    const planned = plannedTasks(member, context);
+    const [task] = planned;
+    if (member.kind !== 'template') tasks.push(...planned);
+    else if (task !== undefined) {
       const { layers } = draftOf(member, context);
       const from = pick(layers, 'foreach');
       const fanOut = from?.value.from === undefined ? null : fanOutOf(member, { needs: pick(layers, 'needs'), expansion: context.expansion, from: { ...from, value: from.value.from, path: [...from.path, 'from'] } }, context.diagnostics);
@@ -126,9 +132,13 @@ function targetOf({ settings, base }: PlanRequest): string | null {
   return settings.merge?.into ?? base.branch;
 }
 
-function checkTarget(request: PlanRequest, diagnostics: Diagnostic[]): void {
-  const { merge } = request.settings;
-  if (merge?.when !== 'end' || targetOf(request) !== null) return;
+function checkTarget(request: PlanRequest, tasks: readonly PlannedTask[], diagnostics: Diagnostic[]): void {
+  const { merge, isolation } = request.settings;
+  if (merge?.onConflict === 'resolve' && isolation.kind !== 'process') diagnostics.push(problem(merge.place, 'on-conflict: resolve needs `isolation: process`: a sandboxed agent has no merge in progress', 'use `on-conflict: retry`'));
+  if (targetOf(request) !== null) return;
+  const fromTarget = tasks.find(({ base }) => base === 'target');
+  if (fromTarget !== undefined) diagnostics.push(problem(request.manifest.source.at(['tasks']), `${fromTarget.id} is to start from the target, and base ${request.base.ref} names no branch to be that`, 'say which: `into: main` under `merge:`, or --into main'));
+  if (merge === null || merge.when === 'never') return;
   diagnostics.push(problem(merge.place, `has no branch to merge into: base ${request.base.ref} names none`, 'say which: `into: main` under `merge:`, or --into main'));
 }
 
@@ -161,9 +171,11 @@ function planOf({ request, root, tasks, fanOuts }: Built): Plan {
     maxWaitMs: settings.maxWaitMs,
     graceMs: settings.graceMs,
     agents: Object.fromEntries([...settings.agents].filter(([name]) => used.has(name))),
-    worktrees: { root, copy: settings.worktrees.copy, link: settings.worktrees.link, keep: settings.worktrees.keep },
+    worktrees: { root, copy: settings.worktrees.copy, link: settings.worktrees.link, ...(settings.worktrees.setup.length === 0 ? {} : { setup: settings.worktrees.setup }), keep: settings.worktrees.keep },
     passEnv: settings.passEnv,
     isolation: settings.isolation,
+    ...(settings.budget === null ? {} : { budget: { usd: settings.budget.usd, usdPerTask: settings.budget.usdPerTask, expected: expectedCosts(all, request.history ?? []) } }),
+    ...(Object.keys(settings.prices).length === 0 ? {} : { prices: settings.prices }),
     ...(settings.merge === null ? {} : { merge: mergePlan(settings.merge) }),
     tasks,
     ...(fanOuts.length === 0 ? {} : { fanOuts }),

@@ -1,7 +1,7 @@
 // What a plan will take, from what tasks of the same agent and model took before. Says nothing where nothing is known. Pure.
 import { reversed } from '../lib/graph.ts';
 import { needIndexes, nodesOf } from './graph.ts';
-import type { Plan, Work } from './plan.ts';
+import type { Plan, PlannedTask, Work } from './plan.ts';
 
 /** A task that ran before. `agent` null = a shell command. */
 export interface Sample {
@@ -51,6 +51,19 @@ export function estimate(plan: Plan, samples: readonly Sample[]): Estimate {
     usd: groups.every(({ usd }) => usd !== null) ? { p50: total(groups, 'p50'), p90: total(groups, 'p90') } : null,
     ms: groups.every(({ ms }) => ms !== null) ? { p50: makespan(plan, bySortOf, 'p50'), p90: makespan(plan, bySortOf, 'p90') } : null,
   };
+}
+
+/** What one attempt is taken to cost, by `<agent> <model>`: what nine of ten stayed under, or the most of a few. */
+export function expectedCosts(tasks: readonly PlannedTask[], samples: readonly Sample[]): Readonly<Record<string, number>> {
+  const expected: Record<string, number> = {};
+  for (const { work } of tasks) {
+    if (work.kind === 'run') continue;
+    for (const model of work.escalate ?? [work.model]) {
+      const costs = samples.flatMap((sample) => (sample.agent === work.agent && sample.model === model ? (sample.costUsd ?? []) : []));
+      if (costs.length > 0) expected[`${work.agent} ${model ?? ''}`] = spread(costs)?.p90 ?? Math.max(...costs);
+    }
+  }
+  return expected;
 }
 
 function whoOf(work: Work): Pick<Sample, 'agent' | 'model'> {

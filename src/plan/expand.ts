@@ -16,6 +16,7 @@ import { axesOf, combinationsOf, countOf } from './matrix.ts';
 import { memberIds } from './member-ids.ts';
 import type { Label } from './member-ids.ts';
 import type { TaskId } from './plan.ts';
+import type { Layer } from './settings.ts';
 
 /** A task of the plan before its fields are settled. */
 export interface Member {
@@ -25,6 +26,13 @@ export interface Member {
   readonly scope: Scope;
   /** `one` = the definition itself; `member` = of a matrix or a foreach; `template` = of tasks that are made while the run goes on. */
   readonly kind: 'one' | 'member' | 'template';
+  /** What goes before its own fields. */
+  readonly layer?: Layer;
+}
+
+/** All ids that are taken, folded. */
+export function expandedIds({ members, idsOf }: Expansion): ReadonlySet<string> {
+  return new Set([...members.map(({ id }) => foldId(id)), ...[...idsOf.keys()].map(foldId)]);
 }
 
 export interface Expansion {

@@ -1,6 +1,6 @@
 // One field of one task: the most important layer that says something about it wins. Pure.
 import type { Path, Place, Source } from '../manifest/diagnostic.ts';
-import type { TaskFields } from '../manifest/schema.ts';
+import type { ModelField, TaskFields } from '../manifest/schema.ts';
 import type { Layer, LayerKind } from './settings.ts';
 
 /** A value and who said it. */
@@ -23,7 +23,9 @@ export function pick<Key extends keyof TaskFields>(layers: readonly Layer[], key
 }
 
 /** The same for what may also be said of an agent: in each layer, what is said of the agent comes first. */
-export function pickForAgent(layers: readonly Layer[], key: 'model' | 'permission-mode', agent: string): Picked<string> | undefined {
+export function pickForAgent(layers: readonly Layer[], key: 'model', agent: string): Picked<ModelField> | undefined;
+export function pickForAgent(layers: readonly Layer[], key: 'permission-mode', agent: string): Picked<string> | undefined;
+export function pickForAgent(layers: readonly Layer[], key: 'model' | 'permission-mode', agent: string): Picked<ModelField> | undefined {
   for (const { fields, agentFields, source, kind, path } of layers) {
     const ofAgent = agentFields?.get(agent)?.[key];
     if (ofAgent !== undefined) return { value: ofAgent, kind, source, path: ['agents', agent, key] };

@@ -39,6 +39,10 @@ export type Work =
       readonly agent: string;
       readonly prompt: string;
       readonly model: string | null;
+      /** Models from the cheapest up: each failed verification climbs one step. Absent = `model` throughout. */
+      readonly escalate?: readonly string[];
+      /** How hard the model should think, in the program's own words. Absent = its own choice. */
+      readonly effort?: string;
       readonly args: readonly string[];
       readonly maxTurns: number | null;
       readonly permissionMode: string | null;
@@ -73,6 +77,14 @@ export interface PlannedTask {
   readonly concurrency: string | null;
   /** Without `refs/heads/`: `orch/<run>/<task>`. */
   readonly branch: string;
+  /** A shell command that prints how good the work is, as a number; higher is better. Run after `verify`. */
+  readonly score?: string;
+  /** It is one attempt among several at this task, which chooses. */
+  readonly candidateOf?: TaskId;
+  /** It runs nothing: it takes the work of the best of these. */
+  readonly choose?: readonly TaskId[];
+  /** Each attempt starts from where the target is then, and from the needs' work. Absent: from the run's base, or the needs' work. */
+  readonly base?: 'target';
   /** The task of the manifest that this is a member of; absent = it stands there itself. */
   readonly of?: string;
   /** Its prompt, command, arguments, variables, `setup` and `verify` are templates still: `needs.*` is known when it starts. */
@@ -114,8 +126,11 @@ export interface MergeSettings {
   readonly strategy: 'merge' | 'squash' | 'rebase';
   /** Shell commands, run in order on the merged tree; empty = nothing is asked of it. */
   readonly verify: readonly string[];
-  /** `fail` = the first conflict ends the merge; `park` = the others go on. */
-  readonly onConflict: 'park' | 'fail';
+  /**
+   * `fail` = the first conflict ends the merge; `park` = the others go on; `retry` = the task is run again from the target;
+   * `resolve` = its agent resolves the conflict in a worktree with the merge in progress.
+   */
+  readonly onConflict: 'park' | 'fail' | 'retry' | 'resolve';
   /** Branches from one verification to the next. */
   readonly batch: 'auto' | number;
   /** What is done about conflicts in paths that match a glob; the first that matches. */
@@ -124,6 +139,22 @@ export interface MergeSettings {
   readonly pullRequest?: 'run' | 'task';
   /** Agents are named as co-authors: `true`, or the `Name <email>` of all of them. Absent: they are not. */
   readonly coAuthor?: true | string;
+}
+
+/** What a run may spend, in US dollars. null = no limit of this kind. */
+export interface Budget {
+  readonly usd: number | null;
+  readonly usdPerTask: number | null;
+  /** What one attempt took in earlier runs, by `<agent> <model>`. */
+  readonly expected: Readonly<Record<string, number>>;
+}
+
+/** US dollars per million tokens. */
+export interface Price {
+  readonly input: number;
+  readonly output: number;
+  readonly cacheRead: number;
+  readonly cacheWrite: number;
 }
 
 export interface Plan {
@@ -149,14 +180,20 @@ export interface Plan {
     readonly copy: readonly string[];
     /** Paths to symlink into each worktree. */
     readonly link: readonly string[];
+    /** Shell commands that prepare the worktrees in which merges are verified; absent = none. Tasks have their own. */
+    readonly setup?: readonly string[];
     readonly keep: KeepPolicy;
   };
   /** Names or `PREFIX_*` globs of variables that agents inherit, beyond the built-in allow-list. */
   readonly passEnv: readonly string[];
   /** Absent in plans of an earlier orch: process. */
   readonly isolation?: Isolation;
-  /** Absent = never, in the default way. `end` = once all tasks have settled; `target` is known then. */
-  readonly merge?: MergeSettings & { readonly when: 'never' | 'end' };
+  /** Absent = never, in the default way. `end` = once all tasks have settled; `each` = as they complete; `target` is known then. */
+  readonly merge?: MergeSettings & { readonly when: 'never' | 'each' | 'end' };
+  /** Absent = no limit. */
+  readonly budget?: Budget;
+  /** Prices that the configuration gives, by model; for clients that tell tokens and no costs. */
+  readonly prices?: Readonly<Record<string, Price>>;
   readonly tasks: readonly PlannedTask[];
   /** Absent = none. */
   readonly fanOuts?: readonly FanOut[];

@@ -2,7 +2,7 @@
 // src/config resolves them, build.ts reads them.
 import type { AgentFields, TaskFields } from '../manifest/schema.ts';
 import type { Path, Place, Source } from '../manifest/diagnostic.ts';
-import type { AgentSpec, Isolation, KeepPolicy, MaxFail, MergeSettings } from './plan.ts';
+import type { AgentSpec, Budget, Isolation, KeepPolicy, MaxFail, MergeSettings, Price } from './plan.ts';
 
 /** Who said a thing, most important first. */
 export type LayerKind = 'flag' | 'variable' | 'manifest' | 'config' | 'default';
@@ -39,12 +39,17 @@ export interface Settings {
     readonly rootPlace: Place;
     readonly copy: readonly string[];
     readonly link: readonly string[];
+    /** For merges: what tasks get by default, unless it is a template. */
+    readonly setup: readonly string[];
     readonly keep: KeepPolicy;
   };
   readonly passEnv: readonly string[];
   readonly isolation: Isolation;
   /** null = nothing was said of merging. */
-  readonly merge: (MergeSettings & { readonly when: 'never' | 'end'; /** null = the branch that `base` names */ readonly into: string | null; /** of `merge` or what stands for it */ readonly place: Place }) | null;
+  readonly merge: (MergeSettings & { readonly when: 'never' | 'each' | 'end'; /** null = the branch that `base` names */ readonly into: string | null; /** of `merge` or what stands for it */ readonly place: Place }) | null;
+  /** null = no limit. */
+  readonly budget: (Omit<Budget, 'expected'> & { readonly place: Place }) | null;
+  readonly prices: Readonly<Record<string, Price>>;
   /** Who decided each setting, for messages: `max-parallel` → its place. Defaults are absent. */
   readonly origins: ReadonlyMap<string, Place>;
 }

@@ -11,6 +11,7 @@ import type { Expansion, Member } from './expand.ts';
 import type { PlanInputs } from './inputs.ts';
 import { pick, pickForAgent, placeOf } from './layers.ts';
 import type { Picked } from './layers.ts';
+import { modelsOf } from './models.ts';
 import { needsGroup, neededIds } from './needs.ts';
 import type { PlannedTask, RunId, Sha, Work } from './plan.ts';
 import { renderEnv, renderField, renderFile, renderList } from './render.ts';
@@ -78,6 +79,7 @@ function taskOf(draft: Draft): PlannedTask {
     continueOnError: requiredValue(layers, 'continue-on-error'),
     concurrency: concurrency === undefined ? null : renderField(concurrency, now),
     branch: `orch/${context.run}/${member.id}`,
+    ...(pick(layers, 'base')?.value === 'target' ? { base: 'target' as const } : {}),
     ...(member.kind === 'one' ? {} : { of: member.definition.id }),
   };
 }
@@ -89,9 +91,10 @@ export function promptFileOf(member: Member, context: PlanContext): Picked<strin
   return { ...work.picked, value: renderField(work.picked, draftOf(member, context).now) };
 }
 
-function layersOf({ definition }: Member, { settings, source }: PlanContext): readonly Layer[] {
+/** Everything that says something about a member's fields, most important first. */
+export function layersOf({ definition, layer }: Member, { settings, source }: PlanContext): readonly Layer[] {
   const own: Layer = { kind: 'manifest', source, path: definition.path, fields: definition.fields };
-  return [...settings.over, own, ...settings.under];
+  return [...settings.over, ...(layer === undefined ? [] : [layer]), own, ...settings.under];
 }
 
 /** `isTemplate`: texts that are used when the task runs are written as templates. */
@@ -137,8 +140,11 @@ function planWork(draft: Draft): Work {
   if (work.key === 'run') return { kind: 'run', command: filledText(work.picked, later, { reader: 'shell' }) };
   const agent = pick(layers, 'agent') as Picked<string>;
   const spec = requiredAgent(agent, context.settings.agents, context.diagnostics);
+  const { model, escalate, effort } = modelsOf(layers, agent.value, context.diagnostics);
   const wishes = {
-    model: pickForAgent(layers, 'model', agent.value),
+    model,
+    escalate,
+    effort,
     'max-turns': pick(layers, 'max-turns'),
     'permission-mode': pickForAgent(layers, 'permission-mode', agent.value),
     'allowed-tools': pick(layers, 'allowed-tools'),
@@ -150,6 +156,8 @@ function planWork(draft: Draft): Work {
     agent: agent.value,
     prompt: promptText(work, draft) + contextText(draft),
     model: wishes.model?.value ?? null,
+    ...(escalate === undefined ? {} : { escalate: escalate.value }),
+    ...(effort === undefined ? {} : { effort: effort.value }),
     args: renderList(pick(layers, 'args'), later),
     maxTurns: wishes['max-turns']?.value ?? null,
     permissionMode: wishes['permission-mode']?.value ?? null,

@@ -52,7 +52,7 @@ export function createGithubReporter(plan: Plan, output: Output, step: GithubSte
     if (planned === undefined || task === undefined || event.outcome === 'completed') return;
     const word = OUTCOME_WORDS[event.outcome];
     if (isFailure(event.outcome)) printGroup(output, { title: `${planned.id} ${word}: what it said last`, lines, task });
-    const level = isFailure(event.outcome) && !planned.continueOnError ? 'error' : 'warning';
+    const level = isFailure(event.outcome) && !planned.continueOnError && planned.candidateOf === undefined ? 'error' : 'warning';
     annotations.add({ level, file, title: `${planned.id} ${word}`, message: annotationText(event, task) });
   };
 

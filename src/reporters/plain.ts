@@ -14,7 +14,7 @@ import { createProgressLimit } from './progress-limit.ts';
 import { progressView } from './progress.ts';
 import { headOfLine } from './recent.ts';
 import type { Output, Reporter } from './reporter.ts';
-import { deliveryText, isFailure, logsCommand, outcomeSign, OUTCOME_WORDS, whyText } from './task-lines.ts';
+import { deliveryText, isFailure, logsCommand, outcomeSign, OUTCOME_WORDS, startsStoppedText, whyText } from './task-lines.ts';
 
 /** Silence after which the running tasks are named. */
 const HEARTBEAT_MS = 30_000;
@@ -118,6 +118,10 @@ function settledText(event: Extract<RunEvent, { type: 'task-settled' }>, planned
   return `${word}${took}${reason}${why}${command === '' ? '' : `   → ${command}`}`;
 }
 
+function slotsText({ slots = null }: Extract<RunEvent, { type: 'gate-changed' }>): string {
+  return slots === null ? '' : `, then ${slots} at once`;
+}
+
 /** The line of an event that concerns no phase of a task; null = not worth one. */
 function runLine(plan: Plan, event: RunEvent): string | null {
   switch (event.type) {
@@ -136,11 +140,17 @@ function runLine(plan: Plan, event: RunEvent): string | null {
       return event.kept === null || event.kept.startsWith('keep:') ? null : `  [${event.task}] worktree kept: ${safeText(event.kept)}`;
     case 'gate-changed':
       return event.closedUntil === null
-        ? `provider ${safeText(event.provider)}: open again`
-        : `provider ${safeText(event.provider)}: no new starts for ${formatDuration(event.closedUntil - event.at)} (until ${isoTime(event.closedUntil)}): ${safeText(event.reason)}`;
+        ? `provider ${safeText(event.provider)}: open again${slotsText(event)}`
+        : `provider ${safeText(event.provider)}: no new starts for ${formatDuration(event.closedUntil - event.at)} (until ${isoTime(event.closedUntil)})${slotsText(event)}: ${safeText(event.reason)}`;
+    case 'starts-stopped':
+      return startsStoppedText(event);
     case 'merge-started':
       if (event.settings.pullRequest === 'task') return `asking to merge ${plural(event.tasks.length, 'task')} into ${safeText(event.target)}, each by a pull request`;
       return `merging ${plural(event.tasks.length, 'task')} ${event.settings.pullRequest === undefined ? 'into' : 'for a pull request into'} ${safeText(event.target)} (${event.settings.strategy}${event.settings.verify.length === 0 ? ', not verified' : ''})`;
+    case 'tasks-repeated': {
+      const [first = '', ...others] = event.tasks;
+      return `↻ [${first}] ${event.resolve === true ? 'its agent resolves the conflict' : 'run again, because it conflicts'}${others.length === 0 ? '' : `; run again with it: ${listSome(others, MOST_NAMED)}`}`;
+    }
     case 'task-merged':
       return `⇒ [${event.task}] merged as ${event.commit.slice(0, 12)}`;
     case 'task-unmerged':

@@ -6,7 +6,7 @@ import { safeText } from '../lib/terminal.ts';
 import { formatDuration } from '../lib/time.ts';
 import type { Estimate, Spread } from '../plan/estimate.ts';
 import type { Overlap } from '../plan/overlaps.ts';
-import type { FanOut, Plan, PlannedTask } from '../plan/plan.ts';
+import type { Budget, FanOut, Plan, PlannedTask } from '../plan/plan.ts';
 import { fitLine } from './line.ts';
 import type { Piece } from './line.ts';
 import { taskLabel } from './task-lines.ts';
@@ -70,9 +70,11 @@ function fanOutPieces({ id, from, batch, maxTasks, template }: FanOut): Piece[] 
   return [{ text: `${safeText(id)}.*` }, { text: `  a task for ${each} of ${from.output === null ? `the result of ${from.task}` : `${from.task}’s output ${from.output}`}, at most ${maxTasks}  ${workText(template)}` }];
 }
 
-function workText({ work }: PlannedTask): string {
+function workText({ work, choose }: PlannedTask): string {
+  if (choose !== undefined) return `takes the best of ${plural(choose.length, 'attempt')}`;
   if (work.kind === 'run') return `run: ${safeText(work.command)}`;
-  return work.model === null ? safeText(work.agent) : `${safeText(work.agent)} ${safeText(work.model)}`;
+  const models = work.escalate ?? [work.model ?? ''];
+  return `${safeText(work.agent)} ${safeText(models.join(', then '))}`.trimEnd();
 }
 
 function taskPieces(task: PlannedTask): Piece[] {
@@ -114,7 +116,12 @@ function placeLines(plan: Plan): string[] {
   return [
     `Branches   ${isRegular || first === undefined ? branches : `${safeText(first.branch)}${plan.tasks.length > 1 ? ', …' : ''}`}`,
     `Worktrees  ${safeText(plan.worktrees.root)}/${plan.run}/<task>, kept: ${plan.worktrees.keep}`,
+    ...(plan.budget === undefined ? [] : [`Budget     ${budgetText(plan.budget)}`]),
   ];
+}
+
+function budgetText({ usd, usdPerTask }: Budget): string {
+  return [...(usd === null ? [] : [`${formatUsd(usd)} in all`]), ...(usdPerTask === null ? [] : [`${formatUsd(usdPerTask)} for each task`])].join(', ');
 }
 
 /** What each kind of task may write; a change elsewhere fails it. */

@@ -21,7 +21,10 @@ export interface RunningView {
 export interface GateView {
   readonly provider: string;
   readonly reason: string;
+  /** 0 = open. */
   readonly opensInMs: number;
+  /** Attempts at once, while they are fewer than the run has. */
+  readonly slots?: number;
 }
 
 export interface ProgressView {
@@ -32,9 +35,11 @@ export interface ProgressView {
   readonly failed: number;
   /** Longest first. */
   readonly running: readonly RunningView[];
-  /** Providers that nothing may be started of just now. */
+  /** Providers that nothing, or less than usual, may be started of just now. */
   readonly gates: readonly GateView[];
   readonly costUsd: number;
+  /** What may be spent; absent = no limit. */
+  readonly budgetUsd?: number;
   readonly elapsedMs: number;
   /** null until something can be said. */
   readonly etaMs: number | null;
@@ -53,6 +58,7 @@ export function progressView(frozen: Plan, state: RunState, moment: ProgressMome
   const plan = grownPlan(frozen, state);
   const { counts } = state;
   const running = runningViews(plan, state, moment);
+  const budgetUsd = state.budgetUsd ?? plan.budget?.usd ?? null;
   const failed = counts.failed + counts.timedOut + counts.overBudget;
   return {
     total: plan.tasks.length,
@@ -62,6 +68,7 @@ export function progressView(frozen: Plan, state: RunState, moment: ProgressMome
     running,
     gates: gateViews(state, moment.now),
     costUsd: state.costUsd,
+    ...(budgetUsd === null ? {} : { budgetUsd }),
     elapsedMs: Math.max(0, moment.now - moment.since),
     etaMs: state.cancelling === null ? etaMs(plan, state, { running, since: moment.since }) : null,
     cancelling: state.cancelling,
@@ -87,9 +94,11 @@ function runningViews(plan: Plan, state: RunState, moment: ProgressMoment): Runn
 }
 
 function gateViews(state: RunState, now: Instant): GateView[] {
-  return Object.entries(state.gates)
-    .filter(([, gate]) => gate.closedUntil > now)
-    .map(([provider, gate]) => ({ provider, reason: gate.reason, opensInMs: gate.closedUntil - now }));
+  return Object.entries(state.gates).flatMap(([provider, gate]): GateView[] => {
+    const slots = state.throttles[provider]?.slots;
+    const opensInMs = Math.max(0, gate.closedUntil - now);
+    return opensInMs === 0 && slots === undefined ? [] : [{ provider, reason: gate.reason, opensInMs, ...(slots === undefined ? {} : { slots }) }];
+  });
 }
 
 /** Milliseconds that a settled task took; null if it never started or was stopped from outside. */

@@ -21,7 +21,8 @@ const INFRASTRUCTURE: ReadonlySet<FailureReason> = new Set<FailureReason>([
 /** The whole file. A task that was stopped is an error, one that never came to its turn is skipped. */
 export function junitReport(document: StatusDocument): string {
   const groups = new Map<string, Case[]>();
-  for (const task of document.tasks) {
+  // Attempts at one task count as what became of it.
+  for (const task of document.tasks.filter(({ candidateOf }) => candidateOf === null)) {
     const name = taskGroup(task.id) ?? document.run;
     const group = groups.get(name) ?? [];
     group.push({ task, verdict: verdictOf(task) });

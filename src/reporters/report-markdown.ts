@@ -18,7 +18,8 @@ const REST_BYTES = 400;
 /** The whole text, with a line end. */
 export function markdownReport(document: StatusDocument, options: MarkdownOptions = {}): string {
   const page = createPage((options.mostBytes ?? Number.POSITIVE_INFINITY) - REST_BYTES);
-  const { tasks } = document;
+  // Attempts at one task count as what became of it.
+  const tasks = document.tasks.filter(({ candidateOf }) => candidateOf === null);
   const completed = tasks.filter(({ outcome }) => outcome === 'completed');
   const unmerged = completed.filter(({ merge }) => merge === 'conflict' || merge === 'rejected');
   const failed = tasks.filter(({ outcome }) => outcome !== null && isFailure(outcome));

@@ -4,7 +4,7 @@ import { formatUsd, plural } from '../lib/text.ts';
 import { padToWidth, safeText, textWidth } from '../lib/terminal.ts';
 import { formatClock, formatDuration } from '../lib/time.ts';
 import { fitLine } from './line.ts';
-import type { StatusDocument, TaskDocument } from './status.ts';
+import type { GateDocument, StatusDocument, TaskDocument } from './status.ts';
 import { outcomeSign, OUTCOME_WORDS } from './task-lines.ts';
 
 export interface StatusLook {
@@ -19,7 +19,12 @@ export function statusText(document: StatusDocument, look: StatusLook): string[]
     id: Math.min(40, Math.max(0, ...lengths(document.tasks, (task) => task.id))),
     state: Math.max(0, ...lengths(document.tasks, stateWord)),
   };
-  return [...document.tasks.map((task) => taskRow(task, { ...look, widths })), runRow(document, look)];
+  return [...document.tasks.map((task) => taskRow(task, { ...look, widths })), ...document.gates.map(gateRow), runRow(document, look)];
+}
+
+function gateRow({ provider, closedUntil, slots, reason }: GateDocument): string {
+  const parts = [...(closedUntil === null ? [] : [`no new starts until ${closedUntil}`]), ...(slots === null ? [] : [`${slots} at once`])];
+  return `provider ${safeText(provider)}: ${parts.join(', ')}  ${safeText(reason)}`;
 }
 
 function lengths(tasks: readonly TaskDocument[], text: (task: TaskDocument) => string): number[] {

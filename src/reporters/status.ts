@@ -50,6 +50,8 @@ export interface TaskDocument {
   readonly durationMs: number | null;
   readonly log: string | null;
   readonly needs: readonly TaskId[];
+  /** The task at which it is one attempt among several, or null. */
+  readonly candidateOf: TaskId | null;
   /** What it wrote to $ORCH_OUTPUT, by name. */
   readonly outputs: Readonly<Record<string, string>>;
 }
@@ -77,8 +79,21 @@ export interface StatusDocument {
   readonly startedAt: string | null;
   readonly finishedAt: string | null;
   readonly costUsd: number;
+  /** What may be spent; null = no limit. */
+  readonly budgetUsd: number | null;
   readonly counts: CountsDocument;
+  /** Providers that less than usual may be started of just now; of a live run only. */
+  readonly gates: readonly GateDocument[];
   readonly tasks: readonly TaskDocument[];
+}
+
+export interface GateDocument {
+  readonly provider: string;
+  /** null = open. */
+  readonly closedUntil: string | null;
+  /** Attempts at once; null = as many as the run has. */
+  readonly slots: number | null;
+  readonly reason: string;
 }
 
 export interface StatusOptions {
@@ -104,12 +119,21 @@ export function statusDocument(frozen: Plan, state: RunState, options: StatusOpt
     startedAt: isoTime(state.startedAt),
     finishedAt: isoTime(state.finishedAt),
     costUsd: state.costUsd,
+    budgetUsd: state.budgetUsd ?? plan.budget?.usd ?? null,
     counts: { queued: waiting, ...counts },
+    gates: options.live ? gateDocuments(state, options.now) : [],
     tasks: plan.tasks.flatMap((planned, index) => {
       const task = state.tasks[index];
       return task === undefined ? [] : [taskDocument(planned, task, { now: options.now, isBlocked: isBlocked(planned) })];
     }),
   };
+}
+
+function gateDocuments(state: RunState, now: Instant): GateDocument[] {
+  return Object.entries(state.gates).flatMap(([provider, { closedUntil, reason }]) => {
+    const slots = state.throttles[provider]?.slots ?? null;
+    return closedUntil <= now && slots === null ? [] : [{ provider, closedUntil: closedUntil <= now ? null : isoTime(closedUntil), slots, reason }];
+  });
 }
 
 function runStatus(state: RunState, live: boolean): RunStatus {
@@ -163,6 +187,7 @@ function taskDocument(planned: PlannedTask, task: TaskState, seen: { readonly no
     durationMs: task.startedAt === null ? null : Math.max(0, (task.settledAt ?? seen.now) - task.startedAt),
     log: task.log,
     needs: planned.needs,
+    candidateOf: planned.candidateOf ?? null,
     outputs: task.outputs,
   };
 }

@@ -2,14 +2,16 @@
 // important line comes last, where the eye is. Pure: returns lines.
 import { EXIT } from '../errors.ts';
 import type { Palette } from '../lib/color.ts';
-import { formatUsd, listSome, plural } from '../lib/text.ts';
+import { listSome, plural } from '../lib/text.ts';
 import { safeText } from '../lib/terminal.ts';
 import { formatDuration, isoTime } from '../lib/time.ts';
 import type { Plan, PlannedTask } from '../plan/plan.ts';
+import { isCandidate } from '../run/candidates.ts';
 import { grownPlan } from '../run/grown.ts';
 import { isRequested } from '../run/merges.ts';
 import type { Instant, TaskOutcome } from '../run/events.ts';
-import type { RunState, TaskState } from '../run/state.ts';
+import type { Counts, RunState, TaskState } from '../run/state.ts';
+import { costLines, overshootText, spentText } from './costs.ts';
 import { isStopped } from './status.ts';
 import { fitLine } from './line.ts';
 import { deliveryText, isFailure, OUTCOME_WORDS, outcomeSign, whyText } from './task-lines.ts';
@@ -36,7 +38,8 @@ export function summaryLines(frozen: Plan, state: RunState, options: SummaryOpti
   const plan = grownPlan(frozen, state);
   const entries: Entry[] = plan.tasks.flatMap((planned, index) => {
     const task = state.tasks[index];
-    return task === undefined ? [] : [{ planned, task, outcome: task.now.at === 'settled' ? task.now.outcome : null }];
+    // Attempts at one task are told of where it is.
+    return task === undefined || isCandidate(plan, index) ? [] : [{ planned, task, outcome: task.now.at === 'settled' ? task.now.outcome : null }];
   });
   const delivered = entries.filter(({ outcome, task }) => outcome === 'completed' && task.delivery !== null && task.delivery.commits > 0);
   const unmerged = delivered.filter(({ task }) => task.merge !== null && task.merge.status !== 'merged' && !isRequested(task));
@@ -46,12 +49,13 @@ export function summaryLines(frozen: Plan, state: RunState, options: SummaryOpti
   const told = missing.filter((entry) => !isUntouched(entry)).map((entry) => missingLines(entry, options.palette));
   const failed = missing.filter(({ outcome }) => outcome !== null && isFailure(outcome));
   const next = nextLines(plan, state, { delivered, failed, palette: options.palette, now: options.now });
-  const total = totalLine(plan, state, options);
+  const total = totalLine(plan, state, { ...options, entries });
   return [
     ...section('Delivered', delivered.map((entry) => [deliveredLine(entry, options.palette)]), { plan, palette: options.palette }),
     ...section('Not merged', unmerged.map((entry) => [unmergedLine(entry, options.palette)]), { plan, palette: options.palette }),
     ...section('Not completed', told, { plan, palette: options.palette }),
     ...(untouched.length === 0 ? [] : ['', `${plural(untouched.length, 'task')} not started: ${listSome(untouched.map(({ planned }) => planned.id), 5)}`]),
+    ...costLines(plan, state, options.palette),
     '',
     // Of a run that was stopped, what to type is worth more than what it came to.
     ...(isOver(state) ? [...next, total] : [total, ...next]),
@@ -129,6 +133,7 @@ function nextLines(plan: Plan, state: RunState, ends: Ends): string[] {
   const resume = ends.palette.cyan(`orch resume ${plan.run}`);
   const first = ends.delivered[0];
   const look = first === undefined || isAllMerged(ends.delivered) ? [] : [`Review with ${ends.palette.cyan(`orch diff ${first.planned.id}`)}; each task's work is on its own branch${mergeHint(plan, state, ends)}`];
+  if (state.exitCode === EXIT.limit && isForMoney(state)) return [...look, `The budget is used up (${spentText(plan, state)}${overshootText(plan, state)}); go on with a larger one: ${resume} ${ends.palette.cyan('--budget USD')}`];
   if (state.exitCode === EXIT.limit) return [...look, `${limitText(state, ends.now)}: ${resume}`];
   if (state.exitCode === EXIT.stateNotWritable) return [...look, `The run's record could not be written; when there is room again: ${resume}`];
   if (!isOver(state)) return [...look, `interrupted; ${resume} goes on`];
@@ -138,12 +143,16 @@ function nextLines(plan: Plan, state: RunState, ends: Ends): string[] {
 }
 
 function mergeHint(plan: Plan, state: RunState, { delivered, palette }: Ends): string {
-  const isAsked = delivered.some(({ task }) => task.merge !== null) || plan.merge?.when === 'end';
+  const isAsked = delivered.some(({ task }) => task.merge !== null) || (plan.merge !== undefined && plan.merge.when !== 'never');
   return isAsked || plan.target === null || !isOver(state) ? '' : `, ${palette.cyan(`orch merge ${plan.run}`)} ${plan.merge?.pullRequest === undefined ? 'brings it into' : 'opens a pull request for'} ${safeText(plan.target)}`;
 }
 
 function isAllMerged(delivered: readonly Entry[]): boolean {
   return delivered.every(({ task }) => task.merge?.status === 'merged');
+}
+
+function isForMoney(state: RunState): boolean {
+  return state.cancelling === null && state.tasks.some(({ now }) => now.at === 'settled' && now.reason === 'budget');
 }
 
 function limitText(state: RunState, now: Instant): string {
@@ -153,8 +162,17 @@ function limitText(state: RunState, now: Instant): string {
     : "A provider's limit was reached; go on when it allows more with";
 }
 
-function totalLine(plan: Plan, state: RunState, { palette, now, since }: SummaryOptions): string {
-  const { counts } = state;
+/** As in the state, where every task stands for itself. */
+function countsOf(plan: Plan, { counts }: RunState, entries: readonly Entry[]): Counts {
+  if (entries.length === plan.tasks.length) return counts;
+  const of = (outcome: TaskOutcome | null): number => entries.filter((entry) => entry.outcome === outcome).length;
+  return {
+    waiting: of(null), running: 0, completed: of('completed'), failed: of('failed'), timedOut: of('timed-out'), cancelled: of('cancelled'), skipped: of('skipped'), overBudget: of('over-budget'),
+  };
+}
+
+function totalLine(plan: Plan, state: RunState, { palette, now, since, entries }: SummaryOptions & { readonly entries: readonly Entry[] }): string {
+  const counts = countsOf(plan, state, entries);
   const words: readonly (readonly [count: number, word: string, style: (text: string) => string])[] = [
     [counts.completed, 'completed', palette.green],
     [counts.failed, 'failed', palette.red],
@@ -172,8 +190,9 @@ function totalLine(plan: Plan, state: RunState, { palette, now, since }: Summary
     ...(merges.length > merged + requested ? [palette.red(`${merges.length - merged - requested} not merged`)] : []),
   ];
   const parts = words.filter(([count]) => count > 0).map(([count, word, style]) => style(`${count} ${word}`));
-  const cost = state.costUsd > 0 ? `, ${formatUsd(state.costUsd)}` : '';
+  const spent = spentText(plan, state);
+  const cost = spent === '' ? '' : `, ${spent}`;
   const took = formatDuration(Math.max(0, (state.finishedAt ?? now) - since));
-  const sign = counts.completed === plan.tasks.length && merges.length === merged + requested ? palette.green('✓') : palette.red('✖');
-  return `${sign} ${palette.bold(plan.run)}: ${[plural(plan.tasks.length, 'task'), ...parts, ...mergeParts].join(', ')} in ${took}${cost}`;
+  const sign = counts.completed === entries.length && merges.length === merged + requested ? palette.green('✓') : palette.red('✖');
+  return `${sign} ${palette.bold(plan.run)}: ${[plural(entries.length, 'task'), ...parts, ...mergeParts].join(', ')} in ${took}${cost}`;
 }

@@ -4,7 +4,7 @@ import { plural } from '../lib/text.ts';
 import { safeText, textWidth } from '../lib/terminal.ts';
 import { formatDuration } from '../lib/time.ts';
 import type { PlannedTask } from '../plan/plan.ts';
-import type { Delivery, Exit, TaskOutcome } from '../run/events.ts';
+import type { Delivery, Exit, FailureReason, TaskOutcome } from '../run/events.ts';
 import type { TaskState } from '../run/state.ts';
 import { fitLine, piecesWidth } from './line.ts';
 import type { Piece } from './line.ts';
@@ -62,6 +62,11 @@ export function whyText(task: TaskState): string {
 /** What to type to see why; empty if the task never had a log. */
 export function logsCommand(planned: PlannedTask, task: TaskState): string {
   return task.log === null ? '' : `orch logs ${planned.id}`;
+}
+
+/** Why nothing more is started, of a provider or at all. */
+export function startsStoppedText({ provider, reason, message }: { readonly provider: string | null; readonly reason: FailureReason; readonly message: string }): string {
+  return `nothing more is started${provider === null ? '' : ` with ${safeText(provider)}`} (${reason}): ${safeText(message)}`;
 }
 
 /** The permanent line of a settled task on a terminal; two lines where a narrow one would lose the command. */

@@ -63,7 +63,7 @@ function barLine(view: ProgressView, columns: number, palette: Palette): string 
     { worth: 3, text: some(counts.cancelled, 'cancelled') },
     { worth: 7, text: some(counts.running, 'running') },
     { worth: 4, text: some(counts.waiting, 'queued') },
-    { worth: 5, text: view.costUsd > 0 ? formatUsd(view.costUsd) : '' },
+    { worth: 5, text: moneyText(view) },
     { worth: 6, text: formatClock(view.elapsedMs) },
     { worth: 6, text: view.etaMs === null ? '' : `eta ${formatClock(view.etaMs)}` },
   ];
@@ -74,6 +74,10 @@ function barLine(view: ProgressView, columns: number, palette: Palette): string 
     parts = parts.filter((_, index) => index !== at);
   }
   return fitLine(parts.flatMap((piece, index) => (index === 0 ? [piece] : [{ text: ' ' }, piece])), columns);
+}
+
+function moneyText({ costUsd, budgetUsd }: ProgressView): string {
+  return budgetUsd === undefined ? (costUsd > 0 ? formatUsd(costUsd) : '') : `${formatUsd(costUsd)}/${formatUsd(budgetUsd)}`;
 }
 
 function stoppingText(reason: CancelReason, running: number): string {
@@ -90,7 +94,9 @@ function stoppingText(reason: CancelReason, running: number): string {
 }
 
 function gateText(gate: GateView): string {
-  return `waiting for ${safeText(gate.provider)}: ${formatClock(gate.opensInMs)}  ${safeText(gate.reason)}`;
+  const few = gate.slots === undefined ? '' : `${gate.slots} at once  `;
+  const wait = gate.opensInMs > 0 ? `waiting for ${safeText(gate.provider)}: ${formatClock(gate.opensInMs)}  ` : `${safeText(gate.provider)}: `;
+  return `${wait}${few}${safeText(gate.reason)}`;
 }
 
 function runningLines(views: readonly RunningView[], look: FrameLook): string[] {

@@ -11,7 +11,7 @@ import { fitLine } from './line.ts';
 import { progressView } from './progress.ts';
 import { forgetOutput, noteOutput } from './recent.ts';
 import type { Output, Reporter } from './reporter.ts';
-import { isFailure, terminalLines, whyText } from './task-lines.ts';
+import { isFailure, startsStoppedText, terminalLines, whyText } from './task-lines.ts';
 import { frameLines, moreLine } from './tty-frame.ts';
 import { startTaskList } from './tty-list.ts';
 import type { TaskList } from './tty-list.ts';
@@ -94,6 +94,7 @@ export function createTtyReporter(plan: Plan, output: Output): Reporter {
           addPermanent((columns) => [fitLine([{ text: `! ${event.task} ${safeText(note)}`, style: palette.yellow }], columns)]);
         }
       }
+      if (event.type === 'starts-stopped') addPermanent((columns) => [fitLine([{ text: startsStoppedText(event), style: palette.yellow }], columns)]);
       if (event.type === 'run-cancelling') paint();
     },
     onOutput: (line) => noteOutput(recent, line),

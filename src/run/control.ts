@@ -73,7 +73,8 @@ function indicesOf(plan: Plan, state: RunState, ids: readonly TaskId[]): readonl
   const found = new Set<number>();
   for (const id of ids) {
     const index = byId.get(id);
-    const members = index === undefined ? plan.tasks.flatMap(({ of }, i) => (of === id ? [i] : [])) : [index];
+    // One that chooses means its attempts, too.
+    const members = index === undefined ? plan.tasks.flatMap(({ of }, i) => (of === id ? [i] : [])) : [index, ...(plan.tasks[index]?.choose ?? []).flatMap((one) => byId.get(one) ?? [])];
     if (members.length === 0) {
       const close = nearest(id, plan.tasks.map((task) => task.id));
       return refused('no-task', `run ${plan.run} has no task ${JSON.stringify(id)}`, close === undefined ? `orch status ${plan.run} lists its tasks` : `did you mean ${close}?`);
@@ -148,9 +149,9 @@ function waitingFor(plan: Plan, state: RunState, asked: readonly number[]): stri
 }
 
 /** Why a run begins nothing more, if that is so. */
-function tooLate({ run }: Plan, state: RunState): Controlled | null {
+function tooLate({ run, merge }: Plan, state: RunState): Controlled | null {
   if (state.cancelling !== null) return refused('run-stopping', `${run} is being stopped (${state.cancelling})`, `wait for its end (orch wait ${run}), then: orch resume ${run}`);
-  if (state.merging !== null) return refused('run-merging', `${run} is merging what it has`, `wait for its end: orch wait ${run}`);
+  if (state.merging !== null && merge?.when !== 'each') return refused('run-merging', `${run} is merging what it has`, `wait for its end: orch wait ${run}`);
   return null;
 }
 

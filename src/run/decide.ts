@@ -1,13 +1,17 @@
 // What happens next: a pure question to a plan and a state, asked again after each answer until there is none.
 // It says which task, never when a process really starts (that is the limiter's) and never touches the world.
 import { addedTasks } from '../plan/fan-out.ts';
-import type { Plan } from '../plan/plan.ts';
+import type { Plan, PlannedTask } from '../plan/plan.ts';
 import type { Action, Fact, FailureReason, Instant } from './events.ts';
+import { choiceOf } from './best-of.ts';
+import { overBudgetText } from './budget.ts';
+import { brokenBy, notStartedText } from './breaker.ts';
 import { isBeyond } from './gate.ts';
 import { grownPlan, openFanOuts } from './grown.ts';
 import { exitCodeOf, isLimit, isMaxFailReached, keptBecause, outcomeOf } from './outcome.ts';
-import { unmergedTasks } from './merges.ts';
+import { runAgainWith } from './merges.ts';
 import { indexOf, indexOfTask } from './plan-index.ts';
+import { startsOf } from './starts.ts';
 import type { RunState, TaskState } from './state.ts';
 
 export type Decision =
@@ -20,17 +24,22 @@ export type Decision =
 export function decide(frozen: Plan, state: RunState, now: Instant): Decision | undefined {
   if (state.finishedAt !== null) return undefined;
   const plan = grownPlan(frozen, state);
-  return announceGate(state) ?? giveUpWaiting(plan, state) ?? settleEnding(plan, state) ?? addTasks(plan, state) ?? keepWorktree(plan, state) ?? startOrStop(plan, state, now);
+  return announceGate(state) ?? announceBreaker(state) ?? giveUpWaiting(plan, state) ?? settleEnding(plan, state) ?? addTasks(plan, state) ?? keepWorktree(plan, state) ?? startOrStop(plan, state, now);
 }
 
 function announceGate(state: RunState): Decision | undefined {
   for (const [provider, gate] of Object.entries(state.gates)) {
-    if (!gate.announced) {
-      const closedUntil = gate.failures === 0 ? null : gate.closedUntil;
-      return { record: { type: 'gate-changed', provider, closedUntil, reason: gate.reason } };
+    const throttle = state.throttles[provider];
+    if (!gate.announced || throttle?.announced === false) {
+      return { record: { type: 'gate-changed', provider, closedUntil: gate.closedUntil === 0 ? null : gate.closedUntil, reason: gate.reason, slots: throttle?.slots ?? null } };
     }
   }
   return undefined;
+}
+
+function announceBreaker(state: RunState): Decision | undefined {
+  const trouble = Object.values(state.trouble).find(({ isOpen, announced }) => isOpen && !announced);
+  return trouble === undefined ? undefined : { record: { type: 'starts-stopped', provider: trouble.scope, reason: trouble.reason, message: trouble.message } };
 }
 
 function giveUpWaiting(plan: Plan, state: RunState): Decision | undefined {
@@ -79,25 +88,53 @@ function keepWorktree(plan: Plan, state: RunState): Decision | undefined {
 }
 
 function startOrStop(plan: Plan, state: RunState, now: Instant): Decision | undefined {
+  const merge = runAgain(plan, state) ?? askToMerge(plan, state);
+  if (merge !== undefined) return merge;
   if (state.firstOpen >= plan.tasks.length) {
     if (state.unreleased.length > 0 || state.merging !== null) return undefined;
-    return startMerge(plan, state) ?? { record: { type: 'run-finished', exitCode: exitCodeOf(plan, state) } };
+    return { record: { type: 'run-finished', exitCode: exitCodeOf(plan, state) } };
   }
   if (state.cancelling !== null) return cancelWaiting(plan, state);
   if (isMaxFailReached(plan, state)) {
     const stopped = settleWaiting(plan, state, { reason: 'max-fail', message: 'too many tasks have failed: nothing new was started', onlyNew: true });
     if (stopped !== undefined) return stopped;
   }
+  const broken = settleBroken(plan, state);
+  if (broken !== undefined) return broken;
   return start(plan, state, now);
 }
 
 /** What has completed is merged even if other tasks have failed, but not in a run that was stopped. */
-function startMerge(plan: Plan, state: RunState): Decision | undefined {
-  const { merge, target } = plan;
-  if (merge?.when !== 'end' || target === null || state.mergeDone || state.cancelling !== null) return undefined;
-  const tasks = unmergedTasks(plan, state);
+function askToMerge(plan: Plan, state: RunState): Decision | undefined {
+  if (state.joining.length === 0 || state.cancelling !== null) return undefined;
+  const tasks = [...state.joining].sort((a, b) => a - b).map((index) => idAt(plan, index));
+  if (state.merging !== null) return state.merging.isClosed ? undefined : { record: { type: 'merge-joined', tasks } };
+  const isEnd = state.firstOpen >= plan.tasks.length && state.unreleased.length === 0;
+  const as = mergeAsked(plan, state);
+  return as === null || (!isEnd && plan.merge?.when !== 'each') ? undefined : { record: { type: 'merge-started', ...as, tasks } };
+}
+
+/** How: as the last time in this session, or as the plan says. */
+function mergeAsked({ merge, target }: Plan, { mergeAs }: RunState): RunState['mergeAs'] {
+  if (mergeAs !== null || merge === undefined || target === null) return mergeAs;
   const { when: _, ...settings } = merge;
-  return tasks.length === 0 ? undefined : { record: { type: 'merge-started', target, settings, tasks } };
+  return { target, settings };
+}
+
+/** Reopens a task whose work conflicts, and those that began with its work, once none of them is at work. */
+function runAgain(plan: Plan, state: RunState): Decision | undefined {
+  if (state.cancelling !== null) return undefined;
+  for (const index of state.conflicted) {
+    const [first, ...rest] = runAgainWith(plan, state, index) ?? [];
+    if (first === undefined) continue;
+    const why = state.tasks[first]?.merge?.message ?? 'it conflicts';
+    const isResolved = (state.merging ?? state.mergeAs)?.settings.onConflict === 'resolve';
+    const others = rest.length === 0 ? '' : ` The tasks that had begun with its work are run again, too: ${rest.map((i) => idAt(plan, i)).join(', ')}.`;
+    const how = isResolved ? 'Its agent resolves the conflict' : "It is done again, from where the target is now, which has the others' work: keep that, and do the task so that both hold";
+    const note = `The work of ${idAt(plan, first)} could not be merged: ${why}. ${how}.${others}`;
+    return { record: { type: 'tasks-repeated', tasks: [first, ...rest].map((i) => idAt(plan, i)), note, ...(isResolved ? { resolve: true } : {}) } };
+  }
+  return undefined;
 }
 
 function cancelWaiting(plan: Plan, state: RunState): Decision | undefined {
@@ -123,10 +160,28 @@ function settleWaiting(plan: Plan, state: RunState, why: { reason: FailureReason
   return undefined;
 }
 
+/** What a breaker keeps from being started; what was tried keeps the reason that it has. */
+function settleBroken(plan: Plan, state: RunState): Decision | undefined {
+  if (!Object.values(state.trouble).some(({ isOpen }) => isOpen)) return undefined;
+  const { providers } = indexOf(plan);
+  for (let index = state.firstOpen; index < plan.tasks.length; index += 1) {
+    const task = state.tasks[index];
+    const broken = brokenBy(state.trouble, providers[index] ?? null);
+    // A verification asks nobody but the repository.
+    if (broken === null || task?.now.at !== 'waiting' || (task.now.next === 'verify' && broken.scope !== null)) continue;
+    const blocked = blockedBy(plan, state, index);
+    if (typeof blocked === 'object') return blocked;
+    const record = { type: 'task-settled', task: idAt(plan, index) } as const;
+    if (task.lastFailure !== null && task.now.attempt > 1) return { record: { ...record, outcome: outcomeOf(task.lastFailure.reason), ...task.lastFailure } };
+    return { record: { ...record, outcome: 'cancelled', reason: broken.reason, message: notStartedText(broken) } };
+  }
+  return undefined;
+}
+
 /** The next start: attempts under way first (their worktrees exist), then new tasks in the plan's order. */
 function start(plan: Plan, state: RunState, now: Instant): Decision | undefined {
   let wakeAt = Number.POSITIVE_INFINITY;
-  const hasSlot = runningCount(state) < plan.maxParallel;
+  const starts = startsOf(plan, state, now);
   const consider = (index: number): Decision | undefined => {
     const task = state.tasks[index];
     if (task?.now.at !== 'waiting') return undefined;
@@ -137,7 +192,16 @@ function start(plan: Plan, state: RunState, now: Instant): Decision | undefined 
       wakeAt = Math.min(wakeAt, at);
       return undefined;
     }
-    if (!hasSlot || isGroupBusy(plan, state, index) || state.unreleased.includes(index)) return undefined;
+    if (!starts.hasSlot(index) || isGroupBusy(plan, state, index) || state.unreleased.includes(index)) return undefined;
+    const hold = starts.hold(index, task.now.next);
+    if (hold !== null && 'over' in hold) {
+      const message = overBudgetText(plan, state, { index, why: hold.over });
+      return { record: { type: 'task-settled', task: idAt(plan, index), outcome: 'over-budget', reason: 'budget', message } };
+    }
+    if (hold !== null) {
+      wakeAt = Math.min(wakeAt, hold.until);
+      return undefined;
+    }
     return { launch: { phase: task.now.next, task: idAt(plan, index), attempt: task.now.attempt } };
   };
   for (const next of ['verify', 'work', 'prepare'] as const) {
@@ -148,7 +212,7 @@ function start(plan: Plan, state: RunState, now: Instant): Decision | undefined 
     }
   }
   // With every slot taken nothing can start, and skipping dependents can wait until one is free.
-  for (let index = hasSlot ? state.firstOpen : plan.tasks.length; index < plan.tasks.length; index += 1) {
+  for (let index = state.firstOpen; index < plan.tasks.length && !starts.isFull(); index += 1) {
     const found = consider(index);
     if (found !== undefined) return found;
   }
@@ -159,10 +223,12 @@ function start(plan: Plan, state: RunState, now: Instant): Decision | undefined 
 function blockedBy(plan: Plan, state: RunState, index: number): Decision | true | undefined {
   const task = state.tasks[index];
   if (task?.now.at !== 'waiting' || task.now.next !== 'prepare') return undefined;
+  const planned = plan.tasks[index];
+  if (planned?.choose !== undefined) return blockedChoice(plan, state, planned);
   let isWaiting = false;
   for (const need of indexOf(plan).needs[index] ?? []) {
     const now = state.tasks[need]?.now;
-    if (now?.at !== 'settled') isWaiting = true;
+    if (now?.at !== 'settled' || state.conflicted.includes(need)) isWaiting = true;
     else if (now.outcome !== 'completed') {
       const message = `needs ${idAt(plan, need)}, which ended as ${now.outcome}`;
       return { record: { type: 'task-settled', task: idAt(plan, index), outcome: 'skipped', reason: 'dependency', message } };
@@ -177,6 +243,15 @@ function blockedBy(plan: Plan, state: RunState, index: number): Decision | true 
     isWaiting = true;
   }
   return isWaiting ? true : undefined;
+}
+
+/** A choice waits for the end of its candidates, and not for their success. */
+function blockedChoice(plan: Plan, state: RunState, task: PlannedTask): Decision | true | undefined {
+  const choice = choiceOf(plan, state, task);
+  if (choice.kind === 'open') return true;
+  if (choice.kind === 'winner') return undefined;
+  const { outcome, reason, message } = choice;
+  return { record: { type: 'task-settled', task: task.id, outcome, reason, message } };
 }
 
 function gateOpensAt(plan: Plan, state: RunState, index: number): Instant {
@@ -194,12 +269,6 @@ function isGroupBusy(plan: Plan, state: RunState, index: number): boolean {
 
 function holdsGroup(task: TaskState | undefined): boolean {
   return task !== undefined && (task.now.at === 'running' || (task.now.at === 'waiting' && task.now.next !== 'prepare'));
-}
-
-function runningCount(state: RunState): number {
-  let count = 0;
-  for (const index of state.active) if (state.tasks[index]?.now.at === 'running') count += 1;
-  return count;
 }
 
 function idAt(plan: Plan, index: number): string {

@@ -5,12 +5,14 @@ import type { Clock, StopRequest } from '../effects/effects.ts';
 import { EXIT, OrchError } from '../errors.ts';
 import { crashPoint } from '../lib/crash-point.ts';
 import type { Plan, PlannedTask, TaskId } from '../plan/plan.ts';
+import { Arrivals } from './arrivals.ts';
 import { control, type ControlAnswer, type ControlRequest } from './control.ts';
 import { decide } from './decide.ts';
 import type { Action, CancelReason, Fact, PhaseResult, RunEvent } from './events.ts';
 import { grownPlan } from './grown.ts';
 import { indexOf, indexOfTask } from './plan-index.ts';
 import { keptBecause } from './outcome.ts';
+import { isNews } from './providers.ts';
 import { reduce } from './reduce.ts';
 import { Slots } from './slots.ts';
 import type { RunState, TaskState } from './state.ts';
@@ -26,8 +28,17 @@ export interface Phases {
   perform(action: Action, state: RunState, stop: Stop): Promise<PhaseResult>;
   /** Removes a settled task's worktree. Returns why it was kept, or null. */
   release(task: PlannedTask, state: TaskState): Promise<string | null>;
-  /** Merges what `state.merging` says. `record` resolves when the facts are on disk, and rejects when they cannot be. Returns the last fact. */
-  merge(state: RunState, stop: Stop, record: (facts: readonly Fact[]) => Promise<void>): Promise<Fact>;
+  /** Merges what `state.merging` says, and what joins it. Returns the last fact. */
+  merge(state: RunState, job: MergeJob): Promise<Fact>;
+}
+
+/** What a merge has of the run that it is part of. */
+export interface MergeJob {
+  readonly stop: Stop;
+  /** Resolves when the facts are on disk, and rejects when they cannot be. */
+  readonly record: (facts: readonly Fact[]) => Promise<void>;
+  /** What joins; null = nothing any more. */
+  readonly arrivals: Pick<Arrivals, 'next'>;
 }
 
 export interface DriverOptions {
@@ -72,7 +83,8 @@ export class Driver {
   readonly #releasing = new Set<TaskId>();
   #state: RunState;
   #underWay = 0;
-  #isMerging = false;
+  /** Of the merge that is under way. */
+  #arrivals: Arrivals | null = null;
   #waiting: Recorded[] = [];
   #hasEnded = false;
   #wake: () => void = () => {};
@@ -98,6 +110,11 @@ export class Driver {
     if (this.#gentle.signal.aborted) return;
     if (this.#state.cancelling === null) this.#post({ fact: { type: 'run-cancelling', reason, message } });
     this.#stopRunning(reason);
+  }
+
+  /** Records what a provider said while an attempt is under way; what changes nothing is not recorded. */
+  signal(fact: Extract<Fact, { type: 'provider-signal' }>): void {
+    if (fact.signal.kind !== 'answered' || isNews(grownPlan(this.#options.plan, this.#state), this.#state, fact.task)) this.#post({ fact });
   }
 
   /** Kills what runs. */
@@ -142,6 +159,8 @@ export class Driver {
       const { events, launches, wakeAt } = this.#turn();
       if (events.length > 0 && !(await this.#record(events))) return await this.#abandon();
       if (events.length > 0) crashPoint('recorded');
+      for (const { event } of events) if (event.type === 'gate-changed') this.#slots.resize(event.provider, event.slots ?? this.#options.plan.maxParallel);
+      this.#feedMerge(events);
       for (const { event } of events) if (event.type === 'task-cancelling') this.#stops.get(event.task)?.abort({ reason: 'cancelled', forced: false } satisfies StopRequest);
       for (const action of launches) this.#launch(action);
       this.#startReleases();
@@ -163,6 +182,7 @@ export class Driver {
       this.#state = reduce(plan, this.#state, event);
       // From here on, and not before, the state says what there is to do.
       if (event.type === 'worktree-released') this.#releasing.delete(event.task);
+      if (event.type === 'merge-finished') this.#arrivals = null;
       events.push({ event, state: this.#state });
     };
     for (const message of this.#inbox.splice(0)) {
@@ -239,20 +259,25 @@ export class Driver {
     }
   }
 
+  /** A merge that is under way is told what has joined it: what was on disk before it began, it knows. */
+  #feedMerge(events: readonly { readonly event: RunEvent; readonly state: RunState }[]): void {
+    for (const { event, state } of events) if (event.type === 'merge-joined') this.#arrivals?.push({ tasks: event.tasks, state });
+    if (this.#state.merging?.isClosed === true) this.#arrivals?.close();
+  }
+
   #startMerge(): void {
     const { phases } = this.#options;
-    if (this.#state.merging === null || this.#isMerging) return;
-    this.#isMerging = true;
+    if (this.#state.merging === null || this.#arrivals !== null) return;
+    const arrivals = new Arrivals();
+    if (this.#state.merging.isClosed) arrivals.close();
+    this.#arrivals = arrivals;
     const stop: Stop = { gentle: this.#gentle.signal, force: this.#force.signal };
     const record = async (facts: readonly Fact[]): Promise<void> => {
       await Promise.all(facts.map(async (fact) => await new Promise<void>((resolve, reject) => {
         this.#post({ fact, recorded: (refusal) => { if (refusal === null) resolve(); else reject(refusal); } });
       })));
     };
-    void this.#await(phases.merge(this.#state, stop, record), (fact) => {
-      this.#isMerging = false;
-      return fact;
-    });
+    void this.#await(phases.merge(this.#state, { stop, record, arrivals }), (fact) => fact);
   }
 
   /** Posts what a job came to; a job that throws is a bug, and is rethrown by the loop. */
@@ -299,6 +324,7 @@ export class Driver {
 
   async #drain(): Promise<void> {
     const refusal = this.#journalError ?? new Error('the run was given up');
+    this.#arrivals?.close();
     for (;;) {
       for (const recorded of this.#waiting.splice(0)) recorded(refusal);
       for (const message of this.#inbox.splice(0)) {

@@ -3,7 +3,7 @@
 //  1 `seq` is gapless and starts at 1;          2 `run-started` is first, `run-finished` last (`run-resumed` and `merge-started` re-open);
 //  3 every `phase-started` has one `phase-finished`, in the same process or found by the next one just before its
 //    `run-resumed`, or is answered by that `run-resumed`;
-//  4 a task settles once (again only after `run-resumed` or `task-reopened` re-opened it), and as cancelled if `task-cancelling` was first;
+//  4 a task settles once (again only after `run-resumed`, `task-reopened` or `tasks-repeated` re-opened it), and as cancelled if `task-cancelling` was first;
 //  5 nothing starts after `run-cancelling`;
 //  6 an event is on disk before anyone sees it; 7 replaying the journal gives the live state;
 //  8 `tasks-added` comes before its tasks start; once for a fan-out, after its source has settled as completed.
@@ -104,6 +104,8 @@ export interface AgentReport {
   readonly sessionId: string | null;
   readonly model: string | null;
   readonly costUsd: number | null;
+  /** The client told tokens only, and a price table did the rest. */
+  readonly isCostEstimate?: true;
   readonly tokens: Tokens | null;
   /** What the client has counted for the session so far, where it counts like that: the next attempt's `tokens` are what is more. */
   readonly sessionTokens?: Tokens;
@@ -123,6 +125,8 @@ export interface PhaseDetail {
   /** work that ended well: what it wrote to $ORCH_OUTPUT, by name. */
   readonly outputs?: Readonly<Record<string, string>>;
   readonly exit?: Exit;
+  /** verify: what the score command printed. */
+  readonly score?: number;
   /** work: how firmly the processes were held: 1 and 2 = a pid namespace, 3 = a subreaper, 4 = session and environment. */
   readonly tier?: number;
   /** Awake milliseconds of the processes of this phase. */
@@ -148,6 +152,14 @@ export type PhaseResult =
       readonly feedback?: string;
     };
 
+/** What a provider lets an attempt know while it is under way, from its stream's own fields and never from its texts. */
+export type ProviderSignal =
+  | { readonly kind: 'answered' }
+  /** A request was refused for now; the client repeats it after `delayMs`. */
+  | { readonly kind: 'refused'; readonly message: string; readonly delayMs: number | null }
+  /** A quota is used up. */
+  | { readonly kind: 'used-up'; readonly message: string; readonly resetsAt: Instant | null };
+
 export type Fact =
   | {
       readonly type: 'run-started';
@@ -167,6 +179,8 @@ export type Fact =
       readonly failed: boolean;
       /** Of what has settled, reopen these tasks and no others. */
       readonly tasks?: readonly TaskId[];
+      /** The limit of the whole run from now on, in US dollars. */
+      readonly budgetUsd?: number;
     }
   /** Somebody wants this task to end: it is stopped if it runs, and settles as cancelled whatever its phase comes to. */
   | { readonly type: 'task-cancelling'; readonly task: TaskId }
@@ -204,9 +218,18 @@ export type Fact =
       /** No start of this provider before then; null = open. */
       readonly closedUntil: Instant | null;
       readonly reason: string;
+      /** Attempts at once from now on; absent or null = as many as the run has. */
+      readonly slots?: number | null;
     }
+  | { readonly type: 'provider-signal'; readonly task: TaskId; readonly attempt: number; readonly signal: ProviderSignal }
+  /** Nothing of this provider (null = nothing at all) is started any more in this session: it would only fail again. */
+  | { readonly type: 'starts-stopped'; readonly provider: string | null; readonly reason: FailureReason; readonly message: string }
   /** From now on the work of these tasks is merged into `target`, in this way. */
   | { readonly type: 'merge-started'; readonly target: string; readonly settings: MergeSettings; readonly tasks: readonly TaskId[] }
+  /** The work of these tasks is merged with the others', too. */
+  | { readonly type: 'merge-joined'; readonly tasks: readonly TaskId[] }
+  /** The first of these conflicts with what was merged: they are run again, it from the target and the others, which had begun with its work, from its new work. */
+  | { readonly type: 'tasks-repeated'; readonly tasks: readonly TaskId[]; /** what the agents are told */ readonly note: string; /** The first is not done again: its agent resolves the conflict of the work that it has. */ readonly resolve?: true }
   /** The target is about to be moved to commits that hold these tasks' work. Whether it was, git knows. */
   | { readonly type: 'merge-landing'; readonly tasks: readonly { readonly task: TaskId; readonly commit: Sha }[] }
   /** `commit`, which brought its work in, is on the target. */

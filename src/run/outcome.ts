@@ -2,6 +2,7 @@
 import { EXIT, unreachable } from '../errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { CancelReason, FailureReason, TaskOutcome } from './events.ts';
+import { isCandidate } from './candidates.ts';
 import { openFanOuts } from './grown.ts';
 import { outstandingMerges } from './merges.ts';
 import type { Counts, RunState, TaskState } from './state.ts';
@@ -31,9 +32,9 @@ export function isResumable(reason: FailureReason | null): boolean {
   return reason === 'interrupted' || reason === 'max-fail' || isLimit(reason);
 }
 
-/** Reasons that a provider's limits gave. */
+/** Reasons that a limit gave: a provider's, or the budget's. */
 export function isLimit(reason: FailureReason | null): boolean {
-  return reason === 'rate-limited' || reason === 'usage-limit' || reason === 'overloaded';
+  return reason === 'budget' || reason === 'rate-limited' || reason === 'usage-limit' || reason === 'overloaded';
 }
 
 /** The key of `Counts` for an outcome. */
@@ -77,6 +78,8 @@ export function exitCodeOf(plan: Plan, state: RunState): number {
   const missing = plan.tasks.flatMap((task, i) => {
     const now = state.tasks[i]?.now;
     if (now?.at !== 'settled' || now.outcome === 'completed') return [];
+    // What the attempts at one task came to is said by the one that chooses.
+    if (isCandidate(plan, i)) return [];
     // `continue-on-error` forgives a failure, not that the task was never given its chance.
     return task.continueOnError && !isResumable(now.reason) && now.outcome !== 'skipped' && now.outcome !== 'cancelled' ? [] : [now];
   });
@@ -125,7 +128,9 @@ function toleratedFailures(plan: Plan, state: RunState): number {
   for (const [i, task] of plan.tasks.entries()) {
     const now = state.tasks[i]?.now;
     const isFailure = now?.at === 'settled' && (now.outcome === 'failed' || now.outcome === 'timed-out' || now.outcome === 'over-budget');
-    if (isFailure && task.continueOnError) tolerated += 1;
+    // Want of money is no failure, unless it was the task that took too much.
+    const isUnpaid = now?.at === 'settled' && now.reason === 'budget' && state.tasks[i]?.lastFailure?.reason !== 'budget';
+    if (isFailure && (task.continueOnError || isUnpaid || isCandidate(plan, i))) tolerated += 1;
   }
   return tolerated;
 }

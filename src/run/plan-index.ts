@@ -8,6 +8,8 @@ export interface PlanIndex {
   readonly awaits: readonly (readonly FanOut[])[];
   /** The gate that each task's agent passes; null for `run` tasks. */
   readonly providers: readonly (string | null)[];
+  /** What `providers` holds, each once. */
+  readonly kinds: ReadonlySet<string | null>;
 }
 
 const known = new WeakMap<Plan, PlanIndex>();
@@ -19,11 +21,13 @@ export function indexOf(plan: Plan): PlanIndex {
   const byId = new Map(plan.tasks.map((task, i) => [task.id, i]));
   const fanOuts = new Map((plan.fanOuts ?? []).map((fanOut) => [fanOut.id, fanOut]));
   const none: readonly FanOut[] = [];
+  const providers = plan.tasks.map((task) => (task.work.kind === 'run' ? null : providerOf(plan, task.work.agent)));
   const index: PlanIndex = {
     byId,
     needs: plan.tasks.map((task) => (fanOuts.size === 0 ? task.needs : task.needs.filter((id) => !fanOuts.has(id))).map((id) => taskIndex(byId, id))),
     awaits: plan.tasks.map((task) => (fanOuts.size === 0 ? none : task.needs.flatMap((id) => fanOuts.get(id) ?? []))),
-    providers: plan.tasks.map((task) => (task.work.kind === 'run' ? null : providerOf(plan, task.work.agent))),
+    providers,
+    kinds: new Set(providers),
   };
   known.set(plan, index);
   return index;

@@ -3,25 +3,41 @@
 import { unreachable } from '../errors.ts';
 import type { Plan, TaskId } from '../plan/plan.ts';
 import type { AgentReport, PhaseDetail, PhaseResult, RunEvent, Tokens } from './events.ts';
-import { closeGate, openGate, seedOf } from './gate.ts';
+import { isCandidate, isDecided } from './candidates.ts';
+import { scopeKey } from './breaker.ts';
 import { grownPlan, openFanOuts } from './grown.ts';
+import { asksToMerge, isMergeable, isRequested, isRunAgain, MAX_CONFLICT_RETRIES } from './merges.ts';
 import { countKey, failuresOf, isResumable, keptBecause } from './outcome.ts';
-import { indexOf, indexOfTask } from './plan-index.ts';
+import { indexOfTask } from './plan-index.ts';
+import { onPhaseEnd, onSignal } from './providers.ts';
 import { afterFailure } from './retry.ts';
+import { withCosts } from './spending.ts';
 import { FRESH } from './state.ts';
-import type { Counts, GateState, RunState, TaskState } from './state.ts';
+import type { Counts, RunState, TaskState } from './state.ts';
 
 type Finished = Extract<RunEvent, { type: 'phase-finished' }>;
 
 /** The state after one more event. Throws on an event that cannot follow this state: that is a bug or a foreign journal. */
 export function reduce(frozen: Plan, state: RunState, event: RunEvent): RunState {
+  return closeMerge(step(frozen, state, event));
+}
+
+/** Once all tasks have settled and nothing waits to join, nothing will join. */
+function closeMerge(state: RunState): RunState {
+  const { merging, joining, conflicted, firstOpen, tasks, cancelling } = state;
+  if (merging === null || merging.isClosed) return state;
+  const isOpen = cancelling === null && (firstOpen < tasks.length || joining.length > 0 || conflicted.length > 0);
+  return isOpen ? state : { ...state, merging: { ...merging, isClosed: true } };
+}
+
+function step(frozen: Plan, state: RunState, event: RunEvent): RunState {
   const plan = grownPlan(frozen, state);
   const next: RunState = { ...state, seq: event.seq };
   switch (event.type) {
     case 'run-started':
       return { ...next, startedAt: event.at };
     case 'run-resumed':
-      return resume(plan, next, event);
+      return resume(plan, { ...next, budgetUsd: event.budgetUsd ?? next.budgetUsd }, event);
     case 'phase-started':
       return update(next, indexOfTask(plan, event.task), (task) => ({
         ...task,
@@ -32,12 +48,16 @@ export function reduce(frozen: Plan, state: RunState, event: RunEvent): RunState
       }));
     case 'phase-finished':
       return finishPhase(plan, next, event);
-    case 'task-settled':
-      return update(next, indexOfTask(plan, event.task), (task) => ({
+    case 'task-settled': {
+      const index = indexOfTask(plan, event.task);
+      const after = update(next, index, (task) => ({
         ...task,
         now: { at: 'settled', outcome: event.outcome, reason: event.reason, message: event.message },
         settledAt: event.at,
       }));
+      // A conflict that its agent could not resolve stays one.
+      return isToBeMerged(plan, after, index) && after.tasks[index]?.merge?.status !== 'conflict' ? { ...after, joining: [...after.joining, index] } : after;
+    }
     case 'task-cancelling':
       return update(next, indexOfTask(plan, event.task), cancel);
     case 'task-reopened':
@@ -56,23 +76,40 @@ export function reduce(frozen: Plan, state: RunState, event: RunEvent): RunState
       return { ...after, unreleased: after.unreleased.filter((i) => i !== index) };
     }
     case 'gate-changed':
-      return withGate(next, event.provider, (gate) => ({ ...gate, announced: true }));
+      return announced(next, event.provider);
+    case 'provider-signal':
+      return onSignal(plan, next, event);
+    case 'starts-stopped': {
+      const key = scopeKey(event.provider);
+      const trouble = next.trouble[key];
+      return trouble === undefined ? next : { ...next, trouble: { ...next.trouble, [key]: { ...trouble, announced: true } } };
+    }
     case 'merge-started': {
       const { target, settings, tasks } = event;
-      const asked = withMerges(plan, next, tasks.map((task) => ({ task, merge: (before) => ({ status: 'unmerged', commit: before?.commit ?? null, message: null }) })));
-      return { ...asked, cancelling: null, finishedAt: null, exitCode: null, merging: { target, settings, tasks }, mergeDone: false, mergeNotes: [] };
+      const merging = { target, settings, tasks, isClosed: false };
+      return { ...withMerges(plan, next, tasks.map(asked)), finishedAt: null, exitCode: null, cancelling: null, merging, mergeAs: { target, settings }, joining: [], conflicted: next.conflicted.filter((index) => !tasks.includes(plan.tasks[index]?.id ?? '')), mergeNotes: [] };
     }
+    case 'merge-joined': {
+      const { merging } = next;
+      if (merging === null) throw new Error('no merge is under way');
+      return { ...withMerges(plan, next, event.tasks.map(asked)), merging: { ...merging, tasks: [...merging.tasks, ...event.tasks] }, joining: [] };
+    }
+    case 'tasks-repeated':
+      return runAgain(plan, next, event);
     case 'merge-landing':
       return withMerges(plan, next, event.tasks.map(({ task, commit }) => ({ task, merge: (before) => ({ status: before?.status ?? 'unmerged', commit, message: before?.message ?? null }) })));
     case 'task-merged':
       return withMerges(plan, next, [{ task: event.task, merge: () => ({ status: 'merged', commit: event.commit, message: null }) }]);
-    case 'task-unmerged':
-      return withMerges(plan, next, [{ task: event.task, merge: (before) => ({ status: event.merge, commit: before?.commit ?? null, message: event.message }) }]);
+    case 'task-unmerged': {
+      const index = indexOfTask(plan, event.task);
+      const after = withMerges(plan, next, [{ task: event.task, merge: (before) => ({ status: event.merge, commit: before?.commit ?? null, message: event.message }) }]);
+      return event.merge === 'conflict' && isRunAgain(plan, next, index) ? { ...after, conflicted: [...after.conflicted, index] } : after;
+    }
     case 'pull-request-pushing':
     case 'pull-request-seen':
       return withPullRequest(plan, next, event);
     case 'merge-finished':
-      return { ...next, merging: null, mergeDone: true, mergeNotes: event.notes };
+      return { ...next, merging: null, mergeNotes: event.notes };
     case 'run-cancelling':
       return { ...next, cancelling: event.reason };
     case 'run-finished':
@@ -87,6 +124,10 @@ interface MergeChange {
   readonly merge: (before: TaskState['merge']) => NonNullable<TaskState['merge']>;
 }
 
+function asked(task: TaskId): MergeChange {
+  return { task, merge: (before) => ({ status: 'unmerged', commit: before?.commit ?? null, message: null }) };
+}
+
 /** Changes nothing else of these tasks, so that no derived set has to follow. */
 function withMerges(plan: Plan, state: RunState, changes: readonly MergeChange[]): RunState {
   const tasks = [...state.tasks];
@@ -96,6 +137,36 @@ function withMerges(plan: Plan, state: RunState, changes: readonly MergeChange[]
     if (before !== undefined) tasks[index] = { ...before, merge: change.merge(before.merge) };
   }
   return { ...state, tasks };
+}
+
+/** What it had done before is what it has done: the conflict is parked. */
+function giveUpResolving(task: TaskState, { delivery, start, message }: NonNullable<TaskState['resolving']>, failure: Extract<PhaseResult, { ok: false }>): TaskState {
+  return {
+    ...task, delivery, start, conflicts: MAX_CONFLICT_RETRIES, workDone: true, resumeSession: false,
+    now: { at: 'ending', outcome: 'completed', reason: null, message: null },
+    merge: { status: 'conflict', commit: null, message: `${message}; its agent did not resolve that: ${failure.message}` },
+    lastFailure: { reason: failure.reason, message: failure.message },
+  };
+}
+
+/** Its work stays on its branch until the next attempt has a worktree, and on a rescue ref from then on. */
+function runAgain(plan: Plan, state: RunState, { tasks, note, resolve }: Extract<RunEvent, { type: 'tasks-repeated' }>): RunState {
+  const indices = tasks.map((id) => indexOfTask(plan, id));
+  const reopened = indices.reduce((before, index, i) => update(before, index, (task) => ({
+    ...task,
+    now: { at: 'waiting', next: 'prepare', attempt: task.attempts + 1, notBefore: 0 },
+    settledAt: null, conflicts: task.conflicts + (i === 0 ? 1 : 0), counted: 0, infra: 0, workDone: false, verified: false, resumeSession: false,
+    resolving: i === 0 && resolve === true && task.delivery !== null ? { delivery: task.resolving?.delivery ?? task.delivery, start: task.resolving === null ? task.start : task.resolving.start, message: task.merge?.message ?? note } : null,
+    feedback: note, merge: { status: 'unmerged', commit: null, message: null },
+  })), state);
+  const { merging } = reopened;
+  return {
+    ...reopened,
+    firstOpen: Math.min(reopened.firstOpen, ...indices),
+    merging: merging === null ? null : { ...merging, tasks: merging.tasks.filter((id) => !tasks.includes(id)) },
+    joining: reopened.joining.filter((index) => !indices.includes(index)),
+    conflicted: reopened.conflicted.filter((index) => !indices.includes(index)),
+  };
 }
 
 /** What was pushed before is remembered: only that may be replaced on the remote. */
@@ -120,28 +191,23 @@ function finishPhase(plan: Plan, state: RunState, event: Finished): RunState {
   const task = plan.tasks[index];
   const { result } = event;
   if (task === undefined) throw new Error(`the plan has no task ${event.task}`);
-  const costUsd = state.costUsd + (result.detail.report?.costUsd ?? 0);
-  const after = update({ ...state, costUsd }, index, (before) => {
+  const after = update({ ...state, ...withCosts(plan, state, { index, result }) }, index, (before) => {
     const learned = learn(before, result.detail);
     if (before.cancelling) return { ...learned, now: CANCELLED, workDone: false };
-    return result.ok ? succeed(learned, event, task.verify.length > 0) : fail(learned, event, result);
+    return result.ok ? succeed(learned, event, { hasVerify: task.verify.length > 0 || task.score !== undefined, isChoice: task.choose !== undefined }) : fail(learned, event, result);
   });
-  const provider = indexOf(plan).providers[index] ?? null;
-  if (provider === null || event.phase !== 'work') return after;
-  if (!result.ok && result.retry === 'provider') {
-    const failure = { at: event.at, notBefore: result.notBefore ?? null, reason: result.message, seed: seedOf(event.seq) };
-    return { ...after, gates: { ...after.gates, [provider]: closeGate(after.gates[provider], failure) } };
-  }
-  return result.ok ? withGate(after, provider, openGate) : after;
+  return onPhaseEnd(plan, after, event);
 
   function fail(before: TaskState, finished: Finished, failure: Extract<PhaseResult, { ok: false }>): TaskState {
     if (task === undefined) return before;
     const retry = afterFailure(task, before, { ...failure, at: finished.at, attempt: finished.attempt, phase: finished.phase });
+    if (retry.now.at === 'ending' && before.resolving !== null && failure.reason !== 'tampered' && !isResumable(failure.reason) && !before.cancelling) return giveUpResolving(before, before.resolving, failure);
     return {
       ...before,
       now: retry.now,
       counted: before.counted + (retry.counts ? 1 : 0),
       infra: failure.retry === 'infrastructure' ? before.infra + 1 : 0,
+      step: before.step + (retry.climbs === true ? 1 : 0),
       workDone: before.workDone && finished.phase === 'verify' && (retry.now.at === 'ending' || (retry.now.at === 'waiting' && retry.now.next === 'verify')),
       verified: false,
       feedback: retry.now.at === 'waiting' ? (failure.feedback ?? before.feedback) : before.feedback,
@@ -151,11 +217,13 @@ function finishPhase(plan: Plan, state: RunState, event: Finished): RunState {
   }
 }
 
-function succeed(task: TaskState, event: Finished, hasVerify: boolean): TaskState {
+function succeed(task: TaskState, event: Finished, { hasVerify, isChoice }: { readonly hasVerify: boolean; readonly isChoice: boolean }): TaskState {
   const { attempt, phase, at } = event;
   const completed: TaskState['now'] = { at: 'ending', outcome: 'completed', reason: null, message: null };
   switch (phase) {
     case 'prepare':
+      // A candidate that was taken has been verified, as far as it was asked for.
+      if (isChoice) return { ...task, now: completed, workDone: true, verified: true };
       return { ...task, now: { at: 'waiting', next: 'work', attempt, notBefore: at } };
     case 'work':
       return { ...task, now: hasVerify ? { at: 'waiting', next: 'verify', attempt, notBefore: at } : completed, workDone: true, infra: 0 };
@@ -175,6 +243,7 @@ function learn(task: TaskState, detail: PhaseDetail): TaskState {
     delivery: detail.delivery ?? (detail.start === undefined ? task.delivery : null),
     report: detail.report === undefined ? task.report : addReport(task.report, detail.report),
     outputs: detail.outputs ?? task.outputs,
+    score: detail.score ?? (detail.start === undefined && detail.delivery === undefined ? task.score : null),
     exit: detail.exit ?? task.exit,
     log: detail.log ?? task.log,
     notes: detail.notes === undefined || detail.notes.length === 0 ? task.notes : [...task.notes, ...detail.notes].slice(-20),
@@ -191,6 +260,7 @@ function addReport(before: AgentReport | null, now: AgentReport): AgentReport {
     model: now.model ?? before.model,
     result: now.result ?? before.result,
     costUsd: sum(before.costUsd, now.costUsd),
+    ...(before.isCostEstimate === true || now.isCostEstimate === true ? { isCostEstimate: true } : {}),
     turns: sum(before.turns, now.turns),
     tokens: addTokens(before.tokens, now.tokens),
   };
@@ -207,16 +277,38 @@ function addTokens(a: Tokens | null, b: Tokens | null): Tokens | null {
 
 /** Reopens what was not settled for good. A phase that was running when orch died is begun again, uncounted. */
 function resume(plan: Plan, state: RunState, { failed, tasks: asked }: Extract<RunEvent, { type: 'run-resumed' }>): RunState {
-  let next: RunState = { ...state, cancelling: null, finishedAt: null, exitCode: null, gates: {} };
+  let next: RunState = { ...state, cancelling: null, finishedAt: null, exitCode: null, gates: {}, throttles: {}, warm: [], trouble: {} };
   for (const index of plan.tasks.keys()) {
     const task = next.tasks[index];
-    if (task === undefined) continue;
+    if (task === undefined || (asked === undefined && isDecided(plan, next, index))) continue;
     const reopened = reopen(task, asked === undefined ? (failed ? 'failed' : 'stopped') : asked.includes(plan.tasks[index]?.id ?? '') ? 'all' : 'none');
     if (reopened !== task) next = update(next, index, () => reopened);
   }
-  const firstOpen = next.tasks.findIndex(({ now }) => now.at !== 'settled');
-  // A merge goes on where it was, unless tasks go first.
-  return { ...next, merging: firstOpen === -1 ? state.merging : null, mergeDone: false, firstOpen: firstOpen === -1 ? next.tasks.length : firstOpen, forgiven: { failed: failuresOf(next.counts), completed: next.counts.completed }, unreleased: next.unreleased.filter((i) => next.tasks[i]?.now.at === 'settled') };
+  const found = next.tasks.findIndex(({ now }) => now.at !== 'settled');
+  const firstOpen = found === -1 ? next.tasks.length : found;
+  return { ...next, ...resumeMerge(plan, { ...next, firstOpen }), firstOpen, forgiven: { failed: failuresOf(next.counts), completed: next.counts.completed }, unreleased: next.unreleased.filter((i) => next.tasks[i]?.now.at === 'settled') };
+}
+
+/** A merge goes on where it was, unless it is to come at the end and tasks go first. What it has not merged is tried again. */
+function resumeMerge(plan: Plan, state: RunState): Pick<RunState, 'merging' | 'mergeAs' | 'joining' | 'conflicted'> {
+  const isAwaited = plan.merge?.when !== 'each' && state.tasks.some(({ now, merge }) => now.at !== 'settled' && merge === null);
+  const isMerged = (id: TaskId): boolean => state.tasks[indexOfTask(plan, id)]?.merge?.status === 'merged';
+  const merging = state.merging === null || isAwaited ? null : { ...state.merging, tasks: state.merging.tasks.filter((id) => !isMerged(id)), isClosed: false };
+  const inMerge = new Set(merging?.tasks);
+  const joining = plan.tasks.flatMap(({ id }, index) => {
+    const task = state.tasks[index];
+    // What nobody but `orch merge` asked for, it is asked for again, unless it was just run again for it.
+    const isWanted = asksToMerge(plan) || (task?.merge?.status === 'unmerged' && task.merge.message === null && !isRequested(task));
+    return isWanted && isToBeMerged(plan, state, index) && !inMerge.has(id) ? [index] : [];
+  });
+  const isUnderWay = merging !== null || state.joining.length > 0 || state.tasks.some(({ now, merge }) => now.at !== 'settled' && merge !== null);
+  return { merging, mergeAs: isUnderWay ? state.mergeAs : null, joining, conflicted: [] };
+}
+
+/** Whether a task is to be merged as soon as it has completed: the plan says so, or it was in a merge before. */
+function isToBeMerged(plan: Plan, { tasks }: RunState, index: number): boolean {
+  const task = tasks[index];
+  return task !== undefined && isMergeable(task) && !isCandidate(plan, index) && task.merge?.status !== 'merged' && (asksToMerge(plan) || task.merge !== null);
 }
 
 /** `by`: which of the settled tasks are reopened: those that were stopped or skipped, what failed, too, or whatever did not complete. */
@@ -241,6 +333,15 @@ function reopen(task: TaskState, by: 'none' | 'stopped' | 'failed' | 'all'): Tas
   };
 }
 
+function announced(state: RunState, provider: string): RunState {
+  const [gate, throttle] = [state.gates[provider], state.throttles[provider]];
+  return {
+    ...state,
+    gates: gate === undefined ? state.gates : { ...state.gates, [provider]: { ...gate, announced: true } },
+    throttles: throttle === undefined ? state.throttles : { ...state.throttles, [provider]: { ...throttle, announced: true } },
+  };
+}
+
 const CANCELLED = { at: 'ending', outcome: 'cancelled', reason: 'cancelled', message: 'cancelled by hand' } as const;
 
 /** A running task ends when its phase has; one that a resume would begin again is cancelled for good. */
@@ -258,13 +359,6 @@ function reopenOne(plan: Plan, state: RunState, index: number): RunState {
   const isRemoved = keptBecause(plan, before) === null;
   const after = update(state, index, (task) => reopen(task, 'all'));
   return { ...after, firstOpen: Math.min(after.firstOpen, index), unreleased: isRemoved ? after.unreleased : after.unreleased.filter((i) => i !== index) };
-}
-
-function withGate(state: RunState, provider: string, change: (gate: GateState) => GateState): RunState {
-  const gate = state.gates[provider];
-  if (gate === undefined) return state;
-  const changed = change(gate);
-  return changed === gate ? state : { ...state, gates: { ...state.gates, [provider]: changed } };
 }
 
 /** Replaces one task and keeps the derived sets (counts, active, unreleased, firstOpen) in step. */

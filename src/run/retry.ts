@@ -3,6 +3,7 @@ import { unreachable } from '../errors.ts';
 import type { PlannedTask, RetryOn } from '../plan/plan.ts';
 import type { Instant, Phase, PhaseResult } from './events.ts';
 import { outcomeOf } from './outcome.ts';
+import { canClimb } from './routing.ts';
 import type { TaskAt, TaskState } from './state.ts';
 
 /** Infrastructure failures in a row that a task survives. */
@@ -15,6 +16,8 @@ export interface Retry {
   /** Uses up one of the task's `retries`. */
   readonly counts: boolean;
   readonly resumeSession: boolean;
+  /** The next attempt has the next model of the task's ladder. */
+  readonly climbs?: true;
 }
 
 /** What follows a failure at `at`: another attempt, or the task's end. */
@@ -40,6 +43,8 @@ export function afterFailure(task: PlannedTask, state: TaskState, failure: Failu
     case 'timeout':
       return counted('timeout', { now: again('prepare', failure.at), counts: true, resumeSession: false });
     case 'verify':
+      // Another model does not know the session; what was done and what was wrong with it is in its prompt and its worktree.
+      if (canClimb(task, state) && task.retryOn.includes('verify')) return { now: again('work', failure.at), counts: false, resumeSession: false, climbs: true };
       return counted('verify', { now: again('work', failure.at), counts: true, resumeSession: true });
     case 'agent':
       return counted('agent', { now: again('prepare', failure.at), counts: true, resumeSession: false });

@@ -20,10 +20,16 @@ export interface TaskState {
   readonly now: TaskAt;
   /** Attempts that were started. */
   readonly attempts: number;
+  /** Times that it was run again because its work conflicted. */
+  readonly conflicts: number;
+  /** Its attempts resolve the conflict of this earlier work with the target: `delivery`, that started at `start`. */
+  readonly resolving: { readonly delivery: Delivery; readonly start: Sha | null; /** what conflicts, in one line */ readonly message: string } | null;
   /** Attempts that counted against `retries`. */
   readonly counted: number;
   /** Infrastructure failures in a row. */
   readonly infra: number;
+  /** How far it has climbed the ladder of its models. */
+  readonly step: number;
   readonly startedAt: Instant | null;
   readonly settledAt: Instant | null;
   /** The commit that the current attempt started from. */
@@ -42,6 +48,8 @@ export interface TaskState {
   /** Somebody wants it to end; so it does when its phase has. */
   readonly cancelling: boolean;
   readonly verified: boolean;
+  /** What its score command printed of the work that is verified; null = none, or no number. */
+  readonly score: number | null;
   /** What the next attempt should be told: the failing verify output, or what the timed-out try had saved. */
   readonly feedback: string | null;
   /** The next work phase goes on in the same worktree and session. */
@@ -60,6 +68,8 @@ export interface MergeState {
   readonly target: string;
   readonly settings: MergeSettings;
   readonly tasks: readonly TaskId[];
+  /** Nothing joins it any more: what comes after is merged in another one. */
+  readonly isClosed: boolean;
 }
 
 export interface GateState {
@@ -72,6 +82,44 @@ export interface GateState {
   readonly since: Instant;
   /** The present state was recorded as `gate-changed`. */
   readonly announced: boolean;
+}
+
+/** How many attempts a provider is given at once, while that is fewer than the run has. */
+export interface ThrottleState {
+  /** From 1 up. */
+  readonly slots: number;
+  /** How many it was when trouble last began. */
+  readonly ceiling: number;
+  /** Attempts that ended well since it last changed. */
+  readonly successes: number;
+  /** Indices of tasks that were refused and have not been answered since. */
+  readonly refused: readonly number[];
+  readonly announced: boolean;
+}
+
+/** The same failure, over and over. */
+export interface TroubleState {
+  /** The provider; null = the machine, the repository, this run. */
+  readonly scope: string | null;
+  readonly reason: FailureReason;
+  readonly message: string;
+  readonly count: number;
+  /** The last tasks that met with it. */
+  readonly tasks: readonly TaskId[];
+  /** Nothing is started any more. */
+  readonly isOpen: boolean;
+  readonly announced: boolean;
+}
+
+/** What a model was paid. */
+export interface Spending {
+  readonly attempts: number;
+  readonly usd: number;
+  /** Tokens, cached ones among them. */
+  readonly input: number;
+  readonly output: number;
+  /** Some of it comes from a price table, or is missing. */
+  readonly isEstimate: boolean;
 }
 
 export interface Counts {
@@ -112,10 +160,26 @@ export interface RunState {
   readonly firstOpen: number;
   readonly counts: Counts;
   readonly gates: Readonly<Record<string, GateState>>;
+  /** By provider; none = as many as the run has. */
+  readonly throttles: Readonly<Record<string, ThrottleState>>;
+  /** Providers and models that have answered in this session, as `warmKey` names them. */
+  readonly warm: readonly string[];
+  /** By scope (breaker.ts). */
+  readonly trouble: Readonly<Record<string, TroubleState>>;
   readonly costUsd: number;
+  /** The limit that the last resume set, over the plan's. */
+  readonly budgetUsd: number | null;
+  /** The most that one attempt has cost, by agent and model (budget.ts). */
+  readonly costs: Readonly<Record<string, number>>;
+  /** By the model that answered. */
+  readonly spending: Readonly<Record<string, Spending>>;
   readonly merging: MergeState | null;
-  /** This session of the run has merged what it could. */
-  readonly mergeDone: boolean;
+  /** How the last merge since the start or the last resume was asked for. */
+  readonly mergeAs: Pick<MergeState, 'target' | 'settings'> | null;
+  /** Indices of tasks whose work is to be merged and is in no merge yet, in the order in which they settled. */
+  readonly joining: readonly number[];
+  /** Indices of tasks that are to be run again because their work conflicts. */
+  readonly conflicted: readonly number[];
   /** What the last merge had to say. */
   readonly mergeNotes: readonly string[];
 }
@@ -123,8 +187,8 @@ export interface RunState {
 /** A task that nothing has happened to. */
 export const FRESH: TaskState = {
   now: { at: 'waiting', next: 'prepare', attempt: 1, notBefore: 0 },
-  attempts: 0, counted: 0, infra: 0, startedAt: null, settledAt: null, start: null, worktree: null, delivery: null,
-  report: null, outputs: {}, exit: null, log: null, workDone: false, cancelling: false, verified: false, feedback: null, resumeSession: false, notes: [], lastFailure: null, merge: null, pullRequest: null,
+  attempts: 0, conflicts: 0, resolving: null, counted: 0, infra: 0, step: 0, startedAt: null, settledAt: null, start: null, worktree: null, delivery: null,
+  report: null, outputs: {}, exit: null, log: null, workDone: false, cancelling: false, verified: false, score: null, feedback: null, resumeSession: false, notes: [], lastFailure: null, merge: null, pullRequest: null,
 };
 
 /** The state before the first fact. */
@@ -133,6 +197,6 @@ export function initialState(plan: Plan): RunState {
     seq: 0, startedAt: null, finishedAt: null, exitCode: null, cancelling: null,
     tasks: plan.tasks.map(() => FRESH), added: [], active: [], unreleased: [], firstOpen: 0, forgiven: { failed: 0, completed: 0 },
     counts: { waiting: plan.tasks.length, running: 0, completed: 0, failed: 0, timedOut: 0, cancelled: 0, skipped: 0, overBudget: 0 },
-    gates: {}, costUsd: 0, merging: null, mergeDone: false, mergeNotes: [],
+    gates: {}, throttles: {}, warm: [], trouble: {}, costUsd: 0, budgetUsd: null, costs: {}, spending: {}, merging: null, mergeAs: null, joining: [], conflicted: [], mergeNotes: [],
   };
 }

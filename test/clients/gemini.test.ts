@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { allOf, runClient, type Client, type Outcome, type Run } from '../support/client-project.ts';
+import { allOf, runClient, runToTimeout, type Client, type Outcome, type Run } from '../support/client-project.ts';
 import type { FakeApi } from '../support/fake-api.ts';
 import { startFakeGemini, type GeminiScenario } from '../support/fake-gemini.ts';
 import { GEMINI } from './install.ts';
@@ -15,7 +15,7 @@ const verify = 'test -f second || { touch second; echo the second file was missi
 const RUNS = {
   // The client may repeat it twice, and waits for 15 s.
   '503': {},
-  command: { fields: { timeout: '15s', 'permission-mode': 'yolo' } },
+  command: { fields: { 'permission-mode': 'yolo' } },
   '429-once': { flags: [] },
   count: { fields: { retries: 1, verify, expect: 'any' } },
   write: {}, deny: {}, '401': {}, '429': {}, '429-wait': {}, 'usage-limit': {}, cut: {},
@@ -37,7 +37,7 @@ describe.skipIf(program === null)(`orch run with the real gemini ${GEMINI.versio
       },
     };
     await allOf(Object.entries<Run>(RUNS).map(([scenario, more]) => async () => {
-      outcomes.set(scenario, await runClient(client, scenario, { ...more, fields: { model: 'gemini-2.5-pro', ...more.fields } }));
+      outcomes.set(scenario, await (scenario === 'command' ? runToTimeout : runClient)(client, scenario, { ...more, fields: { model: 'gemini-2.5-pro', ...more.fields } }));
     }));
   }, 300_000);
   afterAll(() => provider.close());

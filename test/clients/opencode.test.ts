@@ -1,7 +1,7 @@
 // The real opencode under `orch run`, with a provider of the OpenAI kind that is a fake of Chat Completions on loopback:
 // what became of each thing that can happen.
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { allOf, runClient, type Client, type Outcome, type Run } from '../support/client-project.ts';
+import { allOf, runClient, runToTimeout, type Client, type Outcome, type Run } from '../support/client-project.ts';
 import type { FakeApi } from '../support/fake-api.ts';
 import { startFakeChat, type ChatScenario } from '../support/fake-chat.ts';
 import { OPENCODE } from './install.ts';
@@ -10,7 +10,7 @@ const program = inject('programs')['opencode'] ?? null;
 
 /** What is run, those first that wait most. Starting it takes seconds of a whole core: a scenario that a recording shows as well is left out. */
 const RUNS: readonly { readonly name: string; readonly scenario: ChatScenario; readonly run?: Run; readonly permission?: object }[] = [
-  { name: 'command', scenario: 'command', run: { fields: { timeout: '30s' } } },
+  { name: 'command', scenario: 'command' },
   { name: '429-once', scenario: '429-once', run: { flags: [] } },
   // The client may repeat these twice, and waits for 6 s. It would wait for an hour after the others.
   { name: '503', scenario: '503' }, { name: 'cut', scenario: 'cut' },
@@ -36,7 +36,7 @@ describe.skipIf(program === null)(`orch run with the real opencode ${OPENCODE.ve
           OPENCODE_DISABLE_MODELS_FETCH: '1', OPENCODE_DISABLE_LSP_DOWNLOAD: '1', OPENCODE_DISABLE_DEFAULT_PLUGINS: '1',
         }),
       };
-      outcomes.set(name, await runClient(client, scenario, { ...run, fields: { model: 'fake/fake-1', ...run.fields } }));
+      outcomes.set(name, await (scenario === 'command' ? runToTimeout : runClient)(client, scenario, { ...run, fields: { model: 'fake/fake-1', ...run.fields } }));
     }));
   }, 600_000);
   afterAll(() => provider.close());

@@ -38,7 +38,7 @@ describe('a manifest that is wrong (exit 2)', () => {
     ['an unknown template name', 'tasks:\n  a: { run: "echo ${{ tsk.id }}" }\n', [/task/]],
     ['an agent that nobody defined', 'tasks:\n  a: { prompt: x, agent: mein }\n', [/mine/]],
     ['a model for an agent that takes none', 'tasks:\n  a: { prompt: x, model: opus }\n', [/model/]],
-    ['a key of a later version', 'tasks:\n  a: { prompt: x, best-of: 3 }\n', [/:2:\d+/, /best-of/]],
+    ['a key of a later version', 'tasks:\n  a: { prompt: x, cache: true }\n', [/:2:\d+/, /cache/]],
     ['a prompt file that is not there', 'tasks:\n  a: { prompt-file: nope.md }\n', [/:2:\d+/, /nope\.md/]],
     ['max-parallel 0', 'max-parallel: 0\ntasks: [x]\n', [/:1:\d+/, /max-parallel/]],
     ['no tasks', 'tasks: []\n', [/tasks/]],

@@ -279,6 +279,35 @@ describe('stopped on the way', () => {
     expectTidy(project, 'r');
   });
 
+  test('Ctrl-C during a verification, then orch merge: its own exit code; clean takes what a killed merge has left', async () => {
+    const project = projectOf({ config: { worktrees: { setup: 'mkdir -p build && echo made > build/made', copy: ['.env'], link: ['node_modules'] } } });
+    project.write({ '.env': 'secret\n', 'node_modules/dep.js': '1\n' });
+    const verify = 'grep -q secret .env && test -e node_modules/dep.js && test -e build/made';
+    const crashed = await project.run(['run', project.manifest(`merge: { when: end, verify: ${JSON.stringify(verify)}, batch: 1 }\n${TWO}`), '--run-id', 'r'], { env: { ORCH_CRASH_AT: 'merge-verified:2' } });
+    expect(crashed.signal, crashed.stderr).toBe('SIGKILL');
+    const left = path.join(`${project.path}.orch`, 'r', '.merge', 'merge-1');
+    expect((await project.run(['clean', 'r', '--dry-run'])).stdout).toContain(left);
+    const running = project.start(['merge', 'r', '--verify', 'sleep 300', '--reporter', 'json']);
+    await running.saw('merge-started');
+    running.child.kill('SIGINT');
+    expect((await running.ended).code).toBe(130);
+    const ended = await project.run(['merge', 'r']);
+    expect(ended.code, ended.stderr).toBe(0);
+    expect((await project.status()).exitCode).toBe(0);
+    // The user's own were linked and copied, and are as they were.
+    expect([readFileSync(path.join(project.path, 'node_modules/dep.js'), 'utf8'), project.git('status', '--porcelain')]).toEqual(['1\n', '']);
+    expectTidy(project, 'r');
+  });
+
+  test('what a killed merge has left goes with orch clean', async () => {
+    const project = projectOf();
+    await project.run(['run', project.manifest(`merge: { when: end, verify: "true" }\n${TWO}`), '--run-id', 'r'], { env: { ORCH_CRASH_AT: 'merge-told:1' } });
+    const cleaned = await project.run(['clean', 'r', '--yes']);
+    expect(cleaned.code, cleaned.stderr).toBe(0);
+    expect(existsSync(path.join(`${project.path}.orch`, 'r'))).toBe(false);
+    expect([project.git('worktree', 'list').split('\n').length, project.git('for-each-ref', 'refs/orch/merge')]).toEqual([1, '']);
+  });
+
   test('a run that has not settled cannot be merged', async () => {
     const project = projectOf();
     const crashed = await project.run(['run', project.manifest(TWO), '--run-id', 'r'], { env: { ORCH_CRASH_AT: 'worktree-published' } });
@@ -302,7 +331,8 @@ describe('stopped on the way', () => {
   });
 
   const WANTED = { a: 'merged', b: 'merged', x: 'merged', y: 'conflict', bad: 'rejected', child: 'unmerged' };
-  const cases = MERGE_CRASH_POINTS.flatMap((point) => [1, ...(point === 'merge-stacked' || point === 'merge-verified' ? [3] : [])].map((n) => [point, n] as const)).map(([point, n], i) => [point, n, i % 2 === 0 ? 'merge' : 'resume'] as const);
+  // Nothing joins a merge at the end.
+  const cases = MERGE_CRASH_POINTS.filter((point) => point !== 'merge-joined').flatMap((point) => [1, ...(point === 'merge-stacked' || point === 'merge-verified' ? [3] : [])].map((n) => [point, n] as const)).map(([point, n], i) => [point, n, i % 2 === 0 ? 'merge' : 'resume'] as const);
   test.concurrent.each(cases)('kill -9 at %s, time %i, then orch %s: the same result', async (point, n, how) => {
     const project = makeProject();
     const run = `walk-${point}-${n}-${how}`;
@@ -329,9 +359,9 @@ describe('stopped on the way', () => {
 
 test('a manifest that asks for what there is not is refused, and schema knows merge', async () => {
   const project = projectOf();
-  const ended = await leavesNothing(project, () => project.run(['run', project.manifest(`merge: { when: each, on-conflict: resolve }\n${TWO}`)]));
+  const ended = await leavesNothing(project, () => project.run(['run', project.manifest(`merge: { when: always, on-conflict: mend }\n${TWO}`)]));
   expect(ended.code).toBe(2);
-  expect(ended.stderr).toContain('`each` is not supported by this version');
+  expect(ended.stderr).toMatch(/merge\.when.*\n.*merge\.on-conflict/);
   const schema = JSON.parse((await orch(['schema'], { cwd: project.path })).stdout) as { properties: Record<string, unknown> };
   expect(Object.keys(schema.properties)).toContain('merge');
   writeFileSync(path.join(project.home, 'plan.json'), (await project.run(['plan', project.manifest(`merge: { when: end }\n${TWO}`), '--json'])).stdout);

@@ -79,6 +79,26 @@ test.each([
   expect(() => shaOf('orch/r/merged')).toThrow();
 });
 
+test('what a fast-forward that was killed has left is rolled forward; what is a person’s, even a staged mode, stops it', async () => {
+  // As git leaves it: some files are written, one is deleted, the index and HEAD know nothing of that.
+  writeFileSync(at('a.txt'), 'next\n');
+  writeFileSync(at('new.txt'), 'new\n');
+  const before = checkoutState(repo);
+  writeFileSync(at('b.txt'), 'mine\n');
+  expect(await (await lander()).land(base, further)).toMatchObject({ kind: 'aside', because: expect.stringContaining('b.txt') as unknown });
+  repo.git('update-ref', '-d', 'refs/heads/orch/r/merged');
+  writeFileSync(at('b.txt'), 'b\n');
+  expect(repo.git('diff', '--cached', '--name-only')).toBe('');
+  expect(Object.keys(checkoutState(repo))).toEqual(Object.keys(before));
+  repo.git('update-index', '--chmod=+x', 'a.txt');
+  expect(await (await lander()).land(base, next)).toMatchObject({ kind: 'aside', because: expect.stringContaining('a.txt') as unknown });
+  expect(repo.git('diff', '--cached', '--summary')).toContain('mode change 100644 => 100755 a.txt');
+  repo.git('update-ref', '-d', 'refs/heads/orch/r/merged');
+  repo.git('update-index', '--chmod=-x', 'a.txt');
+  expect(await (await lander()).land(base, next)).toEqual({ kind: 'landed', in: 'checkout' });
+  expect([shaOf('main'), repo.git('status', '--porcelain'), readFileSync(at('a.txt'), 'utf8')]).toEqual([next, '', 'next\n']);
+});
+
 test('a commit of the user on the target meanwhile is seen, and nothing is lost', async () => {
   const theirs = repo.commit('Mine', { 'c.txt': 'c\n' });
   expect(await (await lander()).land(base, next)).toEqual({ kind: 'moved', to: theirs });
@@ -91,7 +111,7 @@ test('results that wait go on waiting when the target goes its own way', async (
   await main.land(base, next);
   const theirs = repo.commit('Mine', {});
   expect(await main.tip()).toBe(next);
-  expect(await main.land(next, further)).toMatchObject({ kind: 'aside', because: 'main has moved on' });
+  expect(await main.land(next, further)).toMatchObject({ kind: 'aside', because: 'main has moved on', command: 'git merge orch/r/merged' });
   expect([shaOf('main'), shaOf('orch/r/merged')]).toEqual([theirs, further]);
 });
 

@@ -15,7 +15,7 @@ afterEach(() => { rig.dispose(); });
 const never = new AbortController().signal;
 const [one, two] = ['1'.repeat(40), '2'.repeat(40)];
 const commandsOf = (verify: readonly string[], timeoutMs = 30_000): MergeCommands => createMergeCommands({
-  processes: createProcesses({ clock: createClock() }), verify, timeoutMs, graceMs: 200, logs: rig.dir, stop: never, force: never,
+  processes: createProcesses({ clock: createClock() }), setup: [], verify, timeoutMs, graceMs: 200, logs: rig.dir, stop: never, force: never,
   env: { PATH: process.env['PATH'] ?? '', HOME: rig.dir, ORCH_RUN_ID: rig.run }, sandboxOf: async () => await Promise.resolve(null),
 });
 

@@ -63,6 +63,16 @@ export async function runClient(client: Client, scenario: string, { fields = {},
   }
 }
 
+/** A task that does not end of itself, until it times out at work: with more time where the machine was too slow for it to have begun. */
+export async function runToTimeout(client: Client, scenario: string, run: Run): Promise<Outcome> {
+  const after = async (timeout: string): Promise<Outcome> => await runClient(client, scenario, { ...run, fields: { ...run.fields, timeout } });
+  for (const timeout of ['15s', '60s']) {
+    const outcome = await after(timeout);
+    if (outcome.files.length > 0) return outcome;
+  }
+  return await after('180s');
+}
+
 /** All of them, a few at a time: most wait for something. */
 export async function allOf<T>(jobs: readonly (() => Promise<T>)[], atOnce = 3): Promise<T[]> {
   const results: T[] = [];

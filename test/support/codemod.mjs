@@ -2,6 +2,7 @@
 // `const` of their code a `let`, token by token: what stands in strings, comments and regular expressions is left alone.
 import { readFileSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
+import { text } from 'node:stream/consumers';
 
 const TOKEN = /\/\/[^\n]*|\/\*[\s\S]*?\*\/|"(?:[^"\\\n]|\\[\s\S])*"|'(?:[^'\\\n]|\\[\s\S])*'|[A-Za-z_$][\w$]*|\d[\w.]*|\s+|[^\s]/y;
 const REGEX = /\/(?![*/])(?:[^\\/[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+\/[a-z]*/y;
@@ -46,7 +47,7 @@ function endOfTemplate(code, from) {
 }
 
 if (process.argv[1]?.endsWith('codemod.mjs')) {
-  const files = (process.argv.length > 2 ? process.argv.slice(2) : readFileSync(0, 'utf8').split(/\s+/)).filter((word) => /\.[cm]?js$/.test(word));
+  const files = (process.argv.length > 2 ? process.argv.slice(2) : (await text(process.stdin)).split(/\s+/)).filter((word) => /\.[cm]?js$/.test(word));
   for (const file of files) writeFileSync(file, rewrite(readFileSync(file, 'utf8')));
   process.stdout.write(`rewrote ${files.length} files\n`);
 }

@@ -14,16 +14,16 @@ export interface RecordedRequest {
 
 export interface FakeProvider {
   /** Base URL of a scenario, for ANTHROPIC_BASE_URL. */
-  url(scenario: Scenario): string;
+  url(scenario: string): string;
   readonly requests: readonly RecordedRequest[];
-  requestsOf(scenario: Scenario): readonly RecordedRequest[];
+  requestsOf(scenario: string): readonly RecordedRequest[];
   /** Resolves when this scenario has had so many requests. */
-  reached(scenario: Scenario, count: number): Promise<void>;
+  reached(scenario: string, count: number): Promise<void>;
   close(): Promise<void>;
 }
 
 /** What the model does next: a tool call, a text, or something that is not an answer at all. */
-type Reply =
+export type Reply =
   | { readonly kind: 'tool'; readonly name: string; readonly input: JsonObject }
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'error'; readonly status: number; readonly type: string; readonly message: string; readonly headers?: Readonly<Record<string, string>> }
@@ -32,7 +32,10 @@ type Reply =
   /** The answer begins and never ends. */
   | { readonly kind: 'hang' };
 
-interface Turn {
+export interface Turn {
+  readonly model: string;
+  /** The last prompt. */
+  readonly prompt: string;
   /** The client's working directory, as it tells the model. */
   readonly cwd: string;
   /** Tool results since the last prompt. */
@@ -41,9 +44,12 @@ interface Turn {
   readonly prompts: number;
 }
 
+/** A scenario of a test's own; it may take its time. */
+export type Script = (turn: Turn) => Reply | Promise<Reply>;
+
 const done: Reply = { kind: 'text', text: 'All done.' };
-const error = (status: number, type: string, message: string, headers: Readonly<Record<string, string>> = {}): Reply => ({ kind: 'error', status, type, message, headers });
-const tool = (name: string, input: JsonObject): Reply => ({ kind: 'tool', name, input });
+export const error = (status: number, type: string, message: string, headers: Readonly<Record<string, string>> = {}): Reply => ({ kind: 'error', status, type, message, headers });
+export const tool = (name: string, input: JsonObject): Reply => ({ kind: 'tool', name, input });
 /** When the invented usage limit is over, in seconds since the epoch. */
 export const LIMIT_RESETS_AT = 4_102_444_800;
 
@@ -78,20 +84,24 @@ const SCENARIOS = {
 export type Scenario = keyof typeof SCENARIOS;
 
 /** Starts the server on a free port of 127.0.0.1. */
-export async function startFakeProvider(): Promise<FakeProvider> {
+export async function startFakeProvider(scripts: Readonly<Record<string, Script>> = {}): Promise<FakeProvider> {
+  const scenarios: Readonly<Record<string, Script>> = { ...SCENARIOS, ...scripts };
   const requests: RecordedRequest[] = [];
   const waiting: (() => void)[] = [];
   const server = createServer((request, response) => {
-    void handle(request, response, (recorded) => {
-      requests.push(recorded);
-      for (const look of waiting) look();
+    void handle(request, response, {
+      scenarios,
+      record: (recorded) => {
+        requests.push(recorded);
+        for (const look of waiting) look();
+      },
     });
   });
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
   });
   const { port } = server.address() as AddressInfo;
-  const requestsOf = (scenario: Scenario): readonly RecordedRequest[] => requests.filter((request) => request.scenario === scenario);
+  const requestsOf = (scenario: string): readonly RecordedRequest[] => requests.filter((request) => request.scenario === scenario);
   return {
     url: (scenario) => `http://127.0.0.1:${port}/s/${scenario}`,
     requests,
@@ -112,17 +122,18 @@ export async function startFakeProvider(): Promise<FakeProvider> {
   };
 }
 
-async function handle(request: IncomingMessage, response: ServerResponse, record: (request: RecordedRequest) => void): Promise<void> {
+async function handle(request: IncomingMessage, response: ServerResponse, { scenarios, record }: { scenarios: Readonly<Record<string, Script>>; record: (request: RecordedRequest) => void }): Promise<void> {
   let text = '';
   for await (const chunk of request) text += String(chunk);
   const [, scenario = '', rest = ''] = /^\/s\/([^/]+)(\/[^?]*)?/.exec(request.url ?? '') ?? [];
   const body = parseObject(text) ?? {};
   record({ scenario, method: request.method ?? '', path: request.url ?? '', headers: request.headers, body });
-  if (request.method !== 'POST' || rest !== '/v1/messages' || !Object.hasOwn(SCENARIOS, scenario)) {
+  const script = Object.hasOwn(scenarios, scenario) ? scenarios[scenario] : undefined;
+  if (request.method !== 'POST' || rest !== '/v1/messages' || script === undefined) {
     response.writeHead(404, { 'content-type': 'application/json' }).end('{"type":"error","error":{"type":"not_found_error","message":"no such scenario"}}');
     return;
   }
-  answer(response, SCENARIOS[scenario as Scenario](turnOf(body)), textAt(body, 'model') ?? 'unknown');
+  answer(response, await script(turnOf(body)), textAt(body, 'model') ?? 'unknown');
 }
 
 function turnOf(body: JsonObject): Turn {
@@ -130,6 +141,7 @@ function turnOf(body: JsonObject): Turn {
   const cwd = /working directory: ((?:[^"\\]|\\\\)+)/i.exec(JSON.stringify(body))?.[1] ?? '/nowhere';
   let results = 0;
   let prompts = 0;
+  let prompt = '';
   for (const message of messages) {
     if (textAt(message, 'role') !== 'user') continue;
     const found = objectsAt(message, 'content').filter((block) => isObject(block) && block['type'] === 'tool_result').length;
@@ -137,9 +149,10 @@ function turnOf(body: JsonObject): Turn {
     else {
       prompts += 1;
       results = 0;
+      prompt = objectsAt(message, 'content').map((block) => textAt(block, 'text') ?? '').join('\n');
     }
   }
-  return { cwd, results, prompts };
+  return { cwd, results, prompts, prompt, model: textAt(body, 'model') ?? 'unknown' };
 }
 
 function answer(response: ServerResponse, reply: Reply, model: string): void {

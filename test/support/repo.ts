@@ -138,12 +138,13 @@ export function runGit(folder: string, args: readonly string[], env: Record<stri
 
 /** The files that differ within each pair of commits, asked of one git for all of them. */
 export function changedFiles(repo: TestRepo, pairs: readonly (readonly [from: string, to: string])[]): string[][] {
-  const input = pairs.map(([from, to]) => `${from} ${to}\n`).join('');
-  const out = execFileSync('git', ['-c', 'core.quotePath=false', 'diff-tree', '-r', '--name-only', '--stdin'], { cwd: repo.path, encoding: 'utf8', input });
+  // A commit and what is to count as its parent; the answer begins with the commit.
+  const input = pairs.map(([from, to]) => `${to} ${from}\n`).join('');
+  const out = execFileSync('git', ['-c', 'core.quotePath=false', 'diff-tree', '-r', '--always', '--name-only', '--stdin'], { cwd: repo.path, encoding: 'utf8', input });
   const files: string[][] = [];
   let next = 0;
   for (const line of out.trimEnd().split('\n')) {
-    if (line === pairs[next]?.join(' ')) next = files.push([]);
+    if (line === pairs[next]?.[1]) next = files.push([]);
     else files.at(-1)?.push(line);
   }
   if (next !== pairs.length) throw new Error(`git diff-tree has answered for ${next} of ${pairs.length} pairs`);

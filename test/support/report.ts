@@ -16,7 +16,7 @@ export function taskDocument(id: string, over: Partial<TaskDocument> = {}): Task
     base: 'b'.repeat(40), head: 'c'.repeat(40), ref: `refs/heads/orch/test/${id}`, worktree: null, commits: 1, filesChanged: 2,
     insertions: 10, deletions: 3, verified: true, merge: 'unmerged', mergeMessage: null, mergeCommit: null, pullRequest: null, agent: 'claude', model: 'haiku',
     sessionId: '0b0e6c1e-0000-4000-8000-000000000000', costUsd: 0.12, tokens: { input: 1200, output: 3400, cacheRead: 56000, cacheWrite: 0 },
-    startedAt: '2030-01-01T10:00:00.000Z', durationMs: 61_200, log: `/runs/test/tasks/${id}/attempt-1/output.log`, needs: [], outputs: {}, ...over,
+    startedAt: '2030-01-01T10:00:00.000Z', durationMs: 61_200, log: `/runs/test/tasks/${id}/attempt-1/output.log`, needs: [], candidateOf: null, outputs: {}, ...over,
   };
 }
 
@@ -35,7 +35,7 @@ export function statusOf(tasks: readonly TaskDocument[], over: Partial<StatusDoc
   return {
     v: 1, run: 'test', state: 'finished', exitCode: counts.completed === tasks.length ? 0 : 1, base: 'a'.repeat(40), target: 'main',
     startedAt: '2030-01-01T10:00:00.000Z', finishedAt: '2030-01-01T11:10:00.000Z',
-    costUsd: tasks.reduce((sum, task) => sum + (task.costUsd ?? 0), 0), counts, tasks, ...over,
+    costUsd: tasks.reduce((sum, task) => sum + (task.costUsd ?? 0), 0), counts, budgetUsd: null, gates: [], tasks, ...over,
   };
 }
 

@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
+import { text } from 'node:stream/consumers';
 import { rewrite } from './codemod.mjs';
 
 const put = (file, text) => {
@@ -9,7 +10,7 @@ const put = (file, text) => {
   writeFileSync(file, text);
 };
 const say = (text) => process.stdout.write(`${text}\n`);
-const prompt = readFileSync(0, 'utf8');
+const prompt = await text(process.stdin);
 const id = process.env.ORCH_TASK_ID ?? '';
 /** The first file that the prompt names and that this pattern fits. */
 const named = (pattern) => pattern.exec(prompt)?.[0] ?? 'nothing.txt';

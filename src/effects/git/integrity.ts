@@ -43,6 +43,7 @@ export function createIntegrity(init: { repo: Repository; run: RunId; linksOf: (
   const present = new Map<string, Present>();
   let files: FileStates = new Map();
   let known: RefStates = new Map();
+  const ours = new Set<string>();
   let knownAt = 0;
   let turn: Promise<unknown> = Promise.resolve();
   let count = 0;
@@ -85,7 +86,7 @@ export function createIntegrity(init: { repo: Repository; run: RunId; linksOf: (
   const checkRefs = async (settled: RefStates): Promise<void> => {
     const now = Date.now();
     const after = await lookAtRefs();
-    const changes = await refChanges(repo, known, { after, settled, since: knownAt });
+    const changes = (await refChanges(repo, known, { after, settled, since: knownAt })).filter((change) => !ours.has(`${change.ref} ${change.after ?? ''}`));
     knownAt = now;
     const next = new Map(after);
     for (const change of changes) {
@@ -129,9 +130,8 @@ export function createIntegrity(init: { repo: Repository; run: RunId; linksOf: (
       present.delete(keyOf(watched));
       return { done: [...mine.done, ...broken], notes: mine.notes };
     }),
-    moved: (ref, to) => {
-      known = new Map(to === null ? [...known].filter(([name]) => name !== ref) : [...known, [ref, to] as const]);
-    },
+    moving: (ref, to) => { ours.add(`${ref} ${to}`); },
+    moved: (ref, to) => { known = new Map([...known, [ref, to] as const]); },
   };
 }
 

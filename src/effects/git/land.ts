@@ -41,13 +41,13 @@ export function createLander(repo: Repository, options: { run: RunId; target: st
     return { at, aside, tip: isBehind ? at : aside };
   };
 
-  const putAside = async (aside: Sha | null, to: Sha, because: string): Promise<Landing> => {
+  const putAside = async (aside: Sha | null, to: Sha, because: string, command = `git merge --ff-only ${waiting}`): Promise<Landing> => {
     const refusal = await refs.move([{ ref: `refs/heads/${waiting}`, from: aside, to }]);
     if (refusal !== null) {
       const now = await look();
       return now.aside === aside || now.tip === null ? { kind: 'failed', message: refusal } : { kind: 'moved', to: now.tip };
     }
-    return { kind: 'aside', branch: waiting, because, command: `git merge --ff-only ${waiting}` };
+    return { kind: 'aside', branch: waiting, because, command };
   };
 
   const place = async (at: Sha, to: Sha, checkouts: readonly Checkout[]): Promise<{ isDone: boolean; because: string }> => {
@@ -77,7 +77,7 @@ export function createLander(repo: Repository, options: { run: RunId; target: st
       const symbolic = await gitRaw(['symbolic-ref', '-q', target], call);
       if (symbolic.code === 0) return putAside(aside, to, `${options.target} is another name for ${symbolic.stdout.toString().trim()}`);
       // With results that wait and a target that has gone its own way, there is nothing to fast-forward.
-      if (!(await isAncestor(to, at))) return putAside(aside, to, `${options.target} has moved on`);
+      if (!(await isAncestor(to, at))) return putAside(aside, to, `${options.target} has moved on`, `git merge ${waiting}`);
       const checkouts = await checkoutsOf(repo, target);
       const placed = await place(at, to, checkouts);
       crashPoint('target-moved');

@@ -10,7 +10,7 @@ import { treesOf, type MergeCall } from './merge-changes.ts';
 import { identityOf, writeCommit } from './merge-commit.ts';
 import { forgetStacks, keepStack } from './merge-keep.ts';
 import type { ConflictPolicy } from './merge-policy.ts';
-import { openQuarantine } from './merge-quarantine.ts';
+import { openQuarantine, type FrozenView } from './merge-quarantine.ts';
 import { stackBranches } from './merge-stack.ts';
 import { createMergeTree } from './merge-tree.ts';
 
@@ -57,6 +57,8 @@ export interface AssemblerOptions {
   readonly run: RunId;
   readonly strategy: MergeStrategy;
   readonly policies: readonly ConflictPolicy[];
+  /** Absent: the repository's own configuration. */
+  readonly view?: FrozenView;
   /** Absent: a conflict that asks for it stays one. */
   readonly regenerate?: Regenerate;
   /** Seconds since the epoch, for commits. */
@@ -76,7 +78,7 @@ export interface Assembler {
 /** Opens a quarantine and a merging process; `close` must be called. */
 export async function openAssembler(options: AssemblerOptions): Promise<Assembler> {
   const { repo, run } = options;
-  const quarantine = await openQuarantine(repo);
+  const quarantine = await openQuarantine(repo, options.view);
   const attributes = createAttributes({ cwd: quarantine.folder, env: quarantine.env }, path.join(quarantine.folder, 'attributes'));
   await mkdir(attributes.folder, { recursive: true });
   const call: MergeCall = { cwd: attributes.folder, env: { ...quarantine.env, GIT_WORK_TREE: attributes.folder } };

@@ -6,6 +6,8 @@ import path from 'node:path';
 import process from 'node:process';
 import type { Repository } from '../effects.ts';
 import { gitEnvironment } from './environment.ts';
+import { freezeGitFolder } from './frozen.ts';
+import { hasPlainLayout } from './repository.ts';
 
 export interface Quarantine {
   /** Holds everything of this quarantine. */
@@ -23,12 +25,31 @@ export interface Quarantine {
   dispose(): Promise<void>;
 }
 
-/** A new quarantine below `<common>/orch/tmp`. */
-export async function openQuarantine(repo: Repository): Promise<Quarantine> {
+/** A git folder with the configuration of a moment, by the variables that make git use it. */
+export interface FrozenView {
+  readonly env: Readonly<Record<string, string>>;
+  dispose(): Promise<void>;
+}
+
+/** The configuration as it is now: what agents write into it from now on is not read by merges that are given this. */
+export async function freezeView(repo: Repository): Promise<FrozenView> {
+  if (!(await hasPlainLayout(repo))) return { env: {}, dispose: async () => await Promise.resolve() };
+  const folder = await ownFolder(repo);
+  // A partial clone fetches what it needs, from where the user said.
+  const { GIT_OBJECT_DIRECTORY: _objects, GIT_NO_LAZY_FETCH: _never, ...env } = await freezeGitFolder(repo, folder);
+  return { env, dispose: async () => { await rm(folder, { recursive: true, force: true }); } };
+}
+
+async function ownFolder(repo: Repository): Promise<string> {
   const home = path.join(repo.commonDir, 'orch', 'tmp');
   await mkdir(home, { recursive: true });
   await clearDead(home);
-  const folder = await mkdtemp(path.join(home, `merge-${os.hostname()}-${process.pid}-`));
+  return await mkdtemp(path.join(home, `merge-${os.hostname()}-${process.pid}-`));
+}
+
+/** A new quarantine below `<common>/orch/tmp`, with the repository's configuration or that of a view. */
+export async function openQuarantine(repo: Repository, view: FrozenView | null = null): Promise<Quarantine> {
+  const folder = await ownFolder(repo);
   const objects = path.join(folder, 'objects');
   const theirs = path.join(repo.commonDir, 'objects');
   const empty = path.join(folder, 'empty');
@@ -40,7 +61,7 @@ export async function openQuarantine(repo: Repository): Promise<Quarantine> {
     writeFile(path.join(objects, 'info', 'alternates'), `${quoted(theirs)}\n`),
   ]);
   const base = gitEnvironment([['core.sparseCheckout', 'false']]);
-  const env = { ...base, GIT_DIR: repo.commonDir, GIT_WORK_TREE: empty, GIT_INDEX_FILE: path.join(folder, 'no-index'), GIT_OBJECT_DIRECTORY: objects, GIT_ALTERNATE_OBJECT_DIRECTORIES: quoted(theirs) };
+  const env = { ...base, GIT_DIR: repo.commonDir, ...view?.env, GIT_WORK_TREE: empty, GIT_INDEX_FILE: path.join(folder, 'no-index'), GIT_OBJECT_DIRECTORY: objects, GIT_ALTERNATE_OBJECT_DIRECTORIES: quoted(theirs) };
   const released = new Set<string>();
   return {
     folder, objects, env,

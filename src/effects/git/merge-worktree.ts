@@ -11,6 +11,8 @@ export interface MergeWorktree {
   readonly path: string;
   /** Makes the files be exactly those of a commit, but for ignored ones. The commit must be in the repository. */
   switchTo(commit: Sha): Promise<void>;
+  /** From now on these untracked files (latin1 paths) are none of a command's changes. */
+  ignore(paths: readonly string[]): void;
   /** Files, tracked or not, that differ from the commit: what a command has changed. Ignored ones do not count. */
   changes(): Promise<string[]>;
   /** The content of files (latin1 paths), null for one that is not there or not a regular file. */
@@ -46,8 +48,10 @@ export async function openMergeWorktree(repo: Repository, folder: string, commit
   const turn = adding.then(add);
   adding = turn.catch(() => {});
   await turn;
+  const ignored = new Set<string>();
   return {
     path: folder,
+    ignore: (paths) => { for (const each of paths) ignored.add(Buffer.from(each, 'latin1').toString()); },
     async switchTo(to) {
       await rm(path.join((await requireGit(['rev-parse', '--absolute-git-dir'], inside)).toString().trim(), 'index.lock'), { force: true });
       await requireGit(['checkout', '-q', '-f', '--detach', '--no-recurse-submodules', to], inside);
@@ -55,7 +59,7 @@ export async function openMergeWorktree(repo: Repository, folder: string, commit
     },
     async changes() {
       const out = await requireGit(['status', '--porcelain', '-z', '--no-renames', '--untracked-files=all', '--ignore-submodules=dirty'], inside);
-      return splitNul(out).map((entry) => entry.slice(3));
+      return splitNul(out).map((entry) => entry.slice(3)).filter((name) => !ignored.has(name));
     },
     async read(paths) {
       return new Map(await Promise.all(paths.map(async (name) => [name, await contentOf(folder, name)] as const)));
@@ -105,8 +109,19 @@ export function openWorktreePool(repo: Repository, folder: string): WorktreePool
     },
     async close() {
       await Promise.all(all.map(async (made) => (await made.catch(() => null))?.remove()));
-      const names = await readdir(path.dirname(folder)).catch(() => []);
-      for (const name of names) if (/^-\d+$/.test(name.slice(path.basename(folder).length)) && name.startsWith(path.basename(folder))) await removeWorktree(repo, path.join(path.dirname(folder), name));
+      await removeMergeWorktrees(repo, folder);
     },
   };
+}
+
+/** The folders of a pool that are there: of one that is open, or of one that a dead merge has left. */
+export async function mergeWorktreesAt(folder: string): Promise<string[]> {
+  const [home, start] = [path.dirname(folder), path.basename(folder)];
+  const names = await readdir(home).catch(() => []);
+  return names.filter((name) => name.startsWith(start) && /^-\d+$/.test(name.slice(start.length))).map((name) => path.join(home, name));
+}
+
+/** Removes what a pool has left at `folder`. */
+export async function removeMergeWorktrees(repo: Repository, folder: string): Promise<void> {
+  for (const worktree of await mergeWorktreesAt(folder)) await removeWorktree(repo, worktree);
 }

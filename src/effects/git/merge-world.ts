@@ -8,7 +8,8 @@ import { createLander, type Landing } from './land.ts';
 import { openAssembler, type AssembledStep, type Assembly, type MergeBranch, type MergeStrategy, type Regenerate } from './merge-assemble.ts';
 import { auditStack, type AuditStep } from './merge-audit.ts';
 import type { ConflictPolicy } from './merge-policy.ts';
-import { openWorktreePool } from './merge-worktree.ts';
+import type { FrozenView } from './merge-quarantine.ts';
+import { openWorktreePool, type MergeWorktree } from './merge-worktree.ts';
 
 /** `broken`: the commands could not be run, which says nothing about the files. */
 export type VerifyVerdict = 'pass' | 'fail' | 'broken';
@@ -28,13 +29,32 @@ export interface MergeWorldOptions {
   readonly message: (id: TaskId) => string;
   /** Runs the verify commands in a folder with exactly the files of a commit. Must not leave anything running. */
   readonly verify: (folder: string, commit: Sha, signal: AbortSignal) => Promise<VerifyVerdict>;
+  /** Brings ignored files into a folder; returns their paths (latin1). Called whenever the folder has the files of another commit. */
+  readonly carry?: (folder: string) => Promise<readonly string[]>;
+  /** Prepares a new folder for `verify` and `regenerate`; false = it could not be done. */
+  readonly setUp?: (folder: string, signal: AbortSignal) => Promise<boolean>;
   /** Runs one command that makes files anew; true = it succeeded. Absent: such conflicts stay conflicts. */
   readonly regenerate?: (folder: string, command: string) => Promise<boolean>;
+  /** The configuration that merges are made with; absent: the repository's own. */
+  readonly view?: FrozenView;
+  /** Stands over whatever uses the repository's own configuration, or moves the target. Absent: nobody else is at work. */
+  readonly guard?: MergeGuard;
   /** Things worth a line that failed nothing. */
   readonly onNote: (note: string) => void;
   /** Seconds since the epoch. */
   readonly now: () => number;
 }
+
+/** Sees that agents who are at work meanwhile decide nothing here, and are not blamed for what is done here. */
+export interface MergeGuard {
+  /** Does something while the repository's configuration is what it was before agents were at work. */
+  stand<T>(work: () => Promise<T>): Promise<T>;
+  /** Of the target, in full. */
+  moving(ref: string, to: Sha): void;
+  moved(ref: string, to: Sha): void;
+}
+
+const UNGUARDED: MergeGuard = { stand: async (work) => await work(), moving: () => undefined, moved: () => undefined };
 
 /** What a branch to merge is, for git. */
 export type WorldBranch = Omit<MergeBranch, 'message'>;
@@ -53,15 +73,32 @@ export interface GitMergeWorld {
   close(): Promise<void>;
 }
 
+/** Where the verification worktrees of a merge are, below its root. */
+export function poolIn(root: string): string {
+  return path.join(root, 'merge');
+}
+
 /** Opens what merging takes; `close` must be called. */
 export async function openMergeWorld(options: MergeWorldOptions): Promise<GitMergeWorld> {
   const { repo, run } = options;
-  const pool = openWorktreePool(repo, path.join(options.root, 'merge'));
+  const pool = openWorktreePool(repo, poolIn(options.root));
   const lander = createLander(repo, { run, target: options.target, keepsTarget: options.keepsTarget === true });
-  const regenerate: Regenerate = async (commit, command, paths) =>
-    pool.use(commit, async (worktree) => ((await options.regenerate?.(worktree.path, command)) === true ? worktree.read(paths) : null));
-  const { strategy, policies, now } = options;
-  const assembler = await openAssembler({ repo, run, strategy, policies, now, ...(options.regenerate === undefined ? {} : { regenerate }) });
+  const guard = options.guard ?? UNGUARDED;
+  const guarded: typeof pool.use = async (commit, work) => await guard.stand(async () => await pool.use(commit, work));
+  const ready = new WeakSet<MergeWorktree>();
+  const outfit = async (worktree: MergeWorktree, signal: AbortSignal): Promise<boolean> => {
+    worktree.ignore((await options.carry?.(worktree.path)) ?? []);
+    if (ready.has(worktree) || options.setUp === undefined) return true;
+    const isReady = await options.setUp(worktree.path, signal);
+    if (isReady) ready.add(worktree);
+    return isReady;
+  };
+  const regenerate: Regenerate = async (commit, command, paths) => await guarded(commit, async (worktree) => {
+    const isReady = await outfit(worktree, new AbortController().signal);
+    return isReady && (await options.regenerate?.(worktree.path, command)) === true ? worktree.read(paths) : null;
+  });
+  const { strategy, policies, now, view } = options;
+  const assembler = await openAssembler({ repo, run, strategy, policies, now, ...(view === undefined ? {} : { view }), ...(options.regenerate === undefined ? {} : { regenerate }) });
   const steps = new Map<Sha, AuditStep & { readonly below: Sha }>();
   let last: Landing | null = null;
 
@@ -93,8 +130,8 @@ export async function openMergeWorld(options: MergeWorldOptions): Promise<GitMer
       remember(onto, assembly.steps, named);
       return { kind: 'assembled', ...assembly };
     },
-    verify: (commit, signal) => pool.use(commit, async (worktree) => {
-      if (signal.aborted) return 'broken';
+    verify: (commit, signal) => guarded(commit, async (worktree) => {
+      if (signal.aborted || !(await outfit(worktree, signal))) return 'broken';
       const verdict = await options.verify(worktree.path, commit, signal);
       const changed = verdict === 'pass' ? await worktree.changes() : [];
       if (changed.length > 0) options.onNote(`the verify command changes files that are not ignored (${changed.slice(0, 3).join(', ')}); its changes are not merged`);
@@ -102,7 +139,10 @@ export async function openMergeWorld(options: MergeWorldOptions): Promise<GitMer
     }),
     async land(from, to) {
       await audit(from, to);
-      last = await lander.land(from, to);
+      const ref = `refs/heads/${options.target}`;
+      guard.moving(ref, to);
+      last = await guard.stand(async () => await lander.land(from, to));
+      if (last.kind === 'landed') guard.moved(ref, to);
       if (last.kind === 'failed') throw new Error(last.message);
       if (last.kind === 'aside' && options.keepsTarget !== true) options.onNote(`merged on ${last.branch}, because ${last.because}. To bring it in: ${last.command}`);
       return last.kind === 'moved' ? { kind: 'target-moved', to: last.to } : { kind: 'landed' };

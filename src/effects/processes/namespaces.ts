@@ -71,7 +71,7 @@ export function subreaperContainment(table: ProcessTable, tools: Tools): Made {
   return { ok: true, containment };
 }
 
-const RUNNING: Pick<Supervision, 'stage' | 'kill'> = { stage: 'running', kill: () => undefined };
+const RUNNING: Pick<Supervision, 'stage' | 'begun' | 'kill'> = { stage: 'running', begun: Promise.resolve(), kill: () => undefined };
 
 function targetOf(words: readonly string[], env: Readonly<Record<string, string>>): Target {
   return { command: words[0] ?? '', args: words.slice(1), env };

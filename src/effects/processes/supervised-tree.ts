@@ -1,15 +1,22 @@
 // Trees under a supervisor. In a pid namespace nothing escapes and the death of its first process ends all others at once;
 // under a subreaper nothing escapes either, but each process has to be ended by itself.
+import { pause } from '../clock.ts';
 import type { Supervision } from './supervisor.ts';
 import type { ProcessRow, ProcessTable } from './table.ts';
 import { send, sinceOf, type ProcessTree, type Root, type Tree, type TreeScan } from './tree.ts';
 import { look } from './view.ts';
 
+// The program may have said more than its supervisor by the time that it is to be stopped: without that word it would not
+// be asked to end, but killed.
+const BEGIN_MS = 250;
+
+type Overseen = Pick<Supervision, 'stage' | 'begun' | 'kill'>;
+
 interface Supervised {
   readonly table: ProcessTable;
   /** The wrapper, just spawned. */
   readonly pid: number;
-  readonly supervision: Pick<Supervision, 'stage' | 'kill'>;
+  readonly supervision: Overseen;
 }
 
 /** Everything in a pid namespace but its first process, which is the supervisor. */
@@ -42,6 +49,7 @@ export class NamespaceTree implements Tree {
   }
 
   async signal(signal: NodeJS.Signals): Promise<TreeScan> {
+    await hasBegun(this.#supervised.supervision, signal);
     const found = await this.scan();
     const { table, pid, supervision } = this.#supervised;
     const isEnd = signal === 'SIGKILL' || supervision.stage === 'starting';
@@ -67,6 +75,7 @@ export class SubreaperTree implements Tree {
   }
 
   async signal(signal: NodeJS.Signals): Promise<TreeScan> {
+    await hasBegun(this.#supervised.supervision, signal);
     const { found, supervisor } = await this.#look();
     const { table, supervision } = this.#supervised;
     const sent = supervision.stage === 'starting' ? 'SIGKILL' : signal;
@@ -87,4 +96,11 @@ export class SubreaperTree implements Tree {
     if (supervision.stage === 'starting') return { found: { members, isQuiet: false }, supervisor };
     return { found: { members: members.filter((row) => row.pid !== pid), isQuiet }, supervisor };
   }
+}
+
+async function hasBegun(supervision: Overseen, signal: NodeJS.Signals): Promise<void> {
+  if (signal === 'SIGKILL' || supervision.stage !== 'starting') return;
+  const enough = new AbortController();
+  await Promise.race([supervision.begun, pause(BEGIN_MS, enough.signal)]);
+  enough.abort('done');
 }

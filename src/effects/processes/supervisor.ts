@@ -133,24 +133,30 @@ export function superviseEnvironment(env: Readonly<Record<string, string>>, perl
 export class Supervision {
   readonly #socket: Socket;
   readonly report: Promise<Report>;
+  /** Resolves when the stage is no longer `starting`. */
+  readonly begun: Promise<void>;
   #stage: SupervisorStage = 'starting';
+  #begin: () => void = () => undefined;
 
   constructor(socket: Socket) {
     this.#socket = socket;
+    this.begun = new Promise((resolve) => { this.#begin = resolve; });
     this.report = new Promise((resolve) => {
       let text = '';
       socket.on('data', (chunk: Buffer) => {
         text += chunk.toString('latin1');
         if (this.#stage === 'starting' && text.includes('started\n')) this.#stage = 'running';
         const report = parseReport(text);
+        if (report !== null) this.#stage = 'ended';
+        if (this.#stage !== 'starting') this.#begin();
         if (report === null) return;
-        this.#stage = 'ended';
         resolve(report);
       });
       socket.on('error', () => undefined);
       socket.once('close', () => {
         resolve({ kind: 'lost', started: this.#stage !== 'starting' });
         this.#stage = 'ended';
+        this.#begin();
       });
     });
   }

@@ -13,6 +13,7 @@ import { type AgentState, agentState, lastHead, looseBranch, mergeHeads, stampOf
 import { copyIndex } from './checkout.ts';
 import type { Context } from './context.ts';
 import { deliveryOf, descends } from './delivery.ts';
+import { concludeMerge, mergeFindings } from './merging.ts';
 import { branchRef, type Known, type Live, readable } from './live.ts';
 import { holdsUnsavedWork } from './nested.ts';
 import { kindAt } from './place.ts';
@@ -26,6 +27,8 @@ export interface Capture {
   readonly message: string;
   /** Where uncommitted work goes: onto the branch, or (`rescue`) beside it, so that what was verified stays what it was. */
   readonly onto: 'branch' | 'rescue';
+  /** The commit whose merge was begun in it: one that is still in progress is concluded. */
+  readonly merging?: Sha;
 }
 /** `findings` are those that are known already. */
 type Capturing = Capture & { readonly findings: readonly Finding[] };
@@ -135,19 +138,22 @@ async function captureOnce(context: Context, live: Live, how: Capturing): Promis
     }));
     const inside = await repositoriesWithin(live, files);
     findings.push(...inside.findings);
-    const operation = stuckIn(where.state, tracked);
+    const merges = how.merging !== undefined && where.state.operation === 'merge' && mergeHeads(live.admin).includes(how.merging) ? [how.merging] : [];
+    const operation = merges.length > 0 ? null : stuckIn(where.state, tracked);
     if (operation !== null) findings.push({ kind: 'unmerged', paths: (tracked?.unmerged ?? []).map(readable), operation });
 
     crashPoint('tree-written');
     const onBranch = how.onto === 'branch' && where.isOnBranch && operation === null;
     const saved = onBranch
-      ? await saveOnBranch(context, live, { where, tree: files.tree, message: how.message, findings })
+      ? await saveOnBranch(context, live, { where, tree: files.tree, message: how.message, findings, merges })
       : await saveBeside(context, live, { where, tree: files.tree, message: how.message });
     if (typeof saved === 'string') return saved;
     crashPoint('work-saved');
 
     await repairLinks(live.place, live.admin, live.workspace.branch);
     if (onBranch && (saved.head !== where.tip || tracked !== null)) await giveIndex(live, index);
+    if (merges.length > 0) await concludeMerge(live.admin);
+    if (how.merging !== undefined) findings.push(...(await mergeFindings(context, { start: live.workspace.start, head: saved.head, commit: how.merging })));
     await mkdir(live.place.records, { recursive: true });
     await rename(index, live.place.index);
     const collected = await deliveryOf(context, live.workspace.start, { ...saved, findings });
@@ -188,15 +194,16 @@ interface Saved {
   readonly ref: string;
 }
 
-async function saveOnBranch(context: Context, live: Live, work: Work & { findings: Finding[] }): Promise<Saved | string> {
-  const { where, tree } = work;
+async function saveOnBranch(context: Context, live: Live, work: Work & { findings: Finding[]; merges: readonly Sha[] }): Promise<Saved | string> {
+  const { where, tree, merges } = work;
   const ref = branchRef(live.workspace);
   if (!where.isDescendant) {
     await rescue(context, live.workspace, where.tip);
     work.findings.push({ kind: 'rewrote-history' });
   }
   const parent = where.isDescendant ? where.tip : live.workspace.start;
-  const head = (await treeOf(context, parent)) === tree ? parent : await context.commit(tree, [parent], work.message);
+  const isSame = merges.length === 0 && (await treeOf(context, parent)) === tree;
+  const head = isSame ? parent : await context.commit(tree, [parent, ...merges], work.message);
   if (head !== where.branch) {
     const refusal = await context.refs.move([{ ref, from: where.branch, to: head }]);
     if (refusal !== null) return refusal;

@@ -89,7 +89,7 @@ describe('what is wrong with it', () => {
     ['worktrees: { copy: ../secrets }', '.orchestrator.yml:1:20 worktrees.copy: must be relative to the repository’s root, with `/`, and stay inside it'],
     ['notify: { desktop: true }', '.orchestrator.yml:1:1 notify: `notify` is not supported by this version'],
     ['defaults: { prompt: x }', '.orchestrator.yml:1:13 defaults.prompt: unknown key "prompt" here; `prompt` belongs to a task of a manifest'],
-    ['merge: { when: each }', '.orchestrator.yml:1:16 merge.when: `each` is not supported by this version; use `end`'],
+    ['merge: { on-conflict: resolv }', '.orchestrator.yml:1:23 merge.on-conflict: must be one of `park`, `retry`, `resolve`, `fail`; did you mean `resolve`?'],
     ['fail-fast: true\nmax-fail: 3', '.orchestrator.yml:2:1 max-fail: contradicts `fail-fast: true`, which is `max-fail: 1`; remove one of them'],
   ])('%s', async (text, message) => {
     write('.orchestrator.yml', text);

@@ -1,8 +1,9 @@
 // What the queue guarantees, over random branches with bad ones, pairs, clashes, needs, flakes, crashes and moves.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { decideMerge } from '../../../src/merging/decide.ts';
 import { reduceQueue } from '../../../src/merging/reduce.ts';
-import { initialQueue, type Candidate, type QueueSettings } from '../../../src/merging/queue.ts';
+import { initialQueue, type Candidate, type JobResult, type MergeFact, type QueueSettings } from '../../../src/merging/queue.ts';
 import { candidate, random, simulate, type Model, type Seen } from './simulation.ts';
 
 interface Scenario {
@@ -179,4 +180,46 @@ test('a target that somebody else moves is rebuilt upon: nothing is split or bla
 test('a verify command that cannot be run stops the queue instead of blaming branches', () => {
   const seen = simulate({ candidates: [candidate('a'), candidate('b')], seed: 1, broken: 1, isGreen: () => true }, { slots: 1, batch: 'auto' });
   expect([...seen.outcomes.values()].map((o) => (o.kind === 'unmerged' ? o.reason : o.kind))).toEqual(['verify-broken', 'verify-broken']);
+});
+
+test('a branch that clashed, and those that need it, may come again with other work: what was said of the first is not held against it', () => {
+  const told: MergeFact[] = [];
+  let state = initialQueue({ slots: 1, batch: 'auto' });
+  const tell = (fact: MergeFact): void => { told.push(fact); state = reduceQueue(state, fact); };
+  // Commits are named by the tips that they hold; what begins with `old` clashes with x.
+  const assembled = (onto: string, ids: readonly string[]): JobResult => {
+    const steps: { id: string; commit: string }[] = [];
+    const clashes: { id: string; files: string[]; after: number }[] = [];
+    for (const id of ids) {
+      const { tip, needs } = requireCandidate(id);
+      const on = steps.at(-1)?.commit ?? onto;
+      if (needs.some((need) => clashes.some((clash) => clash.id === need))) continue;
+      if (tip.startsWith('old') && on.includes('x')) clashes.push({ id, files: ['f'], after: steps.length });
+      else steps.push({ id, commit: `${on}+${tip}` });
+    }
+    return { kind: 'assembled', steps, clashes };
+  };
+  const requireCandidate = (id: string): Candidate => state.branches.get(id)?.candidate ?? candidate(id);
+  const settle = (): void => {
+    for (let decision = decideMerge(state); decision !== undefined; decision = decideMerge(state)) {
+      if ('record' in decision) tell(decision.record);
+      else {
+        const { launch: what } = decision;
+        const job = state.nextJob;
+        tell({ type: 'job-started', job, what });
+        tell({ type: 'job-finished', job, result: what.kind === 'assemble' ? assembled(what.onto, what.branches) : what.kind === 'land' ? { kind: 'landed' } : { kind: 'verified', verdict: 'pass' } });
+      }
+    }
+  };
+  const now = (id: string): unknown => { const at = state.branches.get(id)?.now; return at?.at === 'settled' ? at.outcome.kind : at?.at; };
+  tell({ type: 'target-seen', commit: 'base', green: true, landed: null });
+  tell({ type: 'branches-arrived', candidates: [candidate('x', { tip: 'x' }), candidate('y', { tip: 'old-y' }), candidate('z', { tip: 'old-z', needs: ['y'] })] });
+  settle();
+  expect(['x', 'y', 'z'].map(now)).toEqual(['merged', 'conflict', 'unmerged']);
+  tell({ type: 'branches-arrived', candidates: [candidate('y', { tip: 'old-y' })] });
+  expect(now('y')).toBe('conflict');
+  tell({ type: 'branches-arrived', candidates: [candidate('y', { tip: 'new-y' }), candidate('z', { tip: 'new-z', needs: ['y'] })] });
+  tell({ type: 'arrivals-closed' });
+  settle();
+  expect([state.isFinished, state.tip, ...['x', 'y', 'z'].map(now)]).toEqual([true, 'base+x+new-y+new-z', 'merged', 'merged', 'merged']);
 });

@@ -32,15 +32,15 @@ test('a run under way, key by key', () => {
   const shown = document(story, true);
   expect({ ...shown, tasks: [] }).toEqual({
     v: 1, run: 'strict-types-20261120-073100', state: 'running', exitCode: null, base: '0'.repeat(40), target: 'main',
-    startedAt: '2026-11-20T07:31:00.000Z', finishedAt: null, costUsd: 0.12,
-    counts: { queued: 2, running: 3, completed: 1, failed: 0, timedOut: 0, cancelled: 0, skipped: 0, overBudget: 0 }, tasks: [],
+    startedAt: '2026-11-20T07:31:00.000Z', finishedAt: null, costUsd: 0.12, budgetUsd: null,
+    counts: { queued: 2, running: 3, completed: 1, failed: 0, timedOut: 0, cancelled: 0, skipped: 0, overBudget: 0 }, gates: [], tasks: [],
   });
   expect(shown.tasks[0]).toEqual({
     outputs: {},
     id: 'docs.api-en', name: 'Docs', state: 'settled', outcome: 'completed', reason: null, message: null, attempts: 1, branch: 'orch/test/docs.api-en',
     base: 'b'.repeat(40), head: 'a'.repeat(40), ref: 'refs/heads/orch/test/x', worktree: null, commits: 1, filesChanged: 3, insertions: 40, deletions: 2,
     verified: false, merge: 'unmerged', mergeMessage: null, mergeCommit: null, pullRequest: null, agent: 'claude', model: 'haiku', sessionId: 's', costUsd: 0.12,
-    tokens: { input: 1, output: 1, cacheRead: 0, cacheWrite: 0 }, startedAt: '2026-11-20T07:31:00.000Z', durationMs: 61_200, log: '/log', needs: [],
+    tokens: { input: 1, output: 1, cacheRead: 0, cacheWrite: 0 }, startedAt: '2026-11-20T07:31:00.000Z', durationMs: 61_200, log: '/log', needs: [], candidateOf: null,
   });
   expect(shown.tasks.map(({ state }) => state)).toEqual(['settled', 'queued', 'blocked', 'preparing', 'verifying', 'running']);
   expect(shown.tasks[1]).toMatchObject({ base: null, head: null, startedAt: null, durationMs: null, agent: null, model: null, costUsd: null, tokens: null, needs: ['docs.api-en'] });

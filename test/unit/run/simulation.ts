@@ -5,8 +5,10 @@ import type { Clock } from '../../../src/effects/effects.ts';
 import type { Plan, PlannedTask } from '../../../src/plan/plan.ts';
 import { Driver, type DriverEnd, type Phases } from '../../../src/run/driver.ts';
 import type { Action, Fact, FailureReason, PhaseResult, RetryClass, RunEvent } from '../../../src/run/events.ts';
+import type { Arrival } from '../../../src/run/arrivals.ts';
 import type { ControlRequest } from '../../../src/run/control.ts';
 import { grownPlan } from '../../../src/run/grown.ts';
+import { mergeNeeds } from '../../../src/run/merges.ts';
 import { reduce } from '../../../src/run/reduce.ts';
 import { initialState, type RunState } from '../../../src/run/state.ts';
 import { agentTask, plan as planOf, task } from '../../support/plan.ts';
@@ -82,7 +84,7 @@ function random(seed: number, ...parts: readonly (string | number)[]): number {
 }
 
 /** Virtual time: it jumps to the next wake-up when everybody waits. */
-class VirtualClock implements Clock {
+export class VirtualClock implements Clock {
   #now = 1_000_000;
   readonly #sleepers = new Set<{ at: number; wake: () => void }>();
   now(): number { return this.#now; }
@@ -152,13 +154,20 @@ export async function simulate(scenario: Scenario): Promise<Seen> {
         if (stop.gentle.aborted) return { ok: false, reason: 'interrupted', retry: 'never', message: 'stopped', detail: {} };
         return resultOf(scenario, action, tries.get(key) ?? 0);
       },
-      merge: async (at, stop, record) => {
-        for (const id of at.merging?.tasks ?? []) {
-          await new Promise<void>((resolve) => { jobs.push(resolve); });
-          if (stop.gentle.aborted) break;
-          await record([{ type: 'merge-landing', tasks: [{ task: id, commit: '1'.repeat(40) }] }]);
-          const isMerged = random(scenario.seed, 'merge', id, session) >= scenario.failing;
-          await record([isMerged ? { type: 'task-merged', task: id, commit: '1'.repeat(40) } : { type: 'task-unmerged', task: id, merge: 'conflict', message: 'conflicts' }]);
+      merge: async (at, { stop, record, arrivals }) => {
+        const unmerged = new Set<string>();
+        for (let joined: Arrival | null = { tasks: at.merging?.tasks ?? [], state: at }; joined !== null; joined = await arrivals.next()) {
+          for (const id of joined.tasks) {
+            await new Promise<void>((resolve) => { jobs.push(resolve); });
+            if (stop.gentle.aborted) return { type: 'merge-finished', notes: [] };
+            const lacks = mergeNeeds(grownPlan(plan, joined.state), joined.state, id).find((need) => unmerged.has(need));
+            tries.set(id, (tries.get(id) ?? 0) + 1);
+            const isMerged = lacks === undefined && random(scenario.seed, 'merge', id, tries.get(id) ?? 0) >= scenario.failing;
+            if (isMerged) unmerged.delete(id);
+            else unmerged.add(id);
+            if (isMerged) await record([{ type: 'merge-landing', tasks: [{ task: id, commit: '1'.repeat(40) }] }]);
+            await record([isMerged ? { type: 'task-merged', task: id, commit: '1'.repeat(40) } : { type: 'task-unmerged', task: id, merge: lacks === undefined ? 'conflict' : 'unmerged', message: 'conflicts' }]);
+          }
         }
         return { type: 'merge-finished', notes: [] };
       },
@@ -232,7 +241,7 @@ const taskArbitrary = (i: number): fc.Arbitrary<PlannedTask> =>
     return r.isAgent ? agentTask(`t${i}`, over) : task(`t${i}`, over);
   });
 
-const MERGE = { when: 'end', strategy: 'merge', verify: [], onConflict: 'park', batch: 'auto', conflicts: [] } as const;
+const MERGE = { strategy: 'merge', verify: [], batch: 'auto', conflicts: [] } as const;
 
 export const scenarioArbitrary: fc.Arbitrary<Scenario> = fc.record({
   plan: fc.integer({ min: 1, max: 9 }).chain((n) => fc.tuple(
@@ -243,8 +252,8 @@ export const scenarioArbitrary: fc.Arbitrary<Scenario> = fc.record({
       maxWaitMs: fc.constantFrom(0, 60_000, 1_800_000),
     }),
     fc.option(fc.record({ source: fc.nat({ max: 8 }), verify: fc.boolean(), retries: fc.nat({ max: 1 }) })),
-    fc.boolean(),
-  )).map(([tasks, over, fan, isMerged]) => planOf(tasks, { ...over, ...withFanOut(tasks, fan), ...(isMerged ? { target: 'main', merge: MERGE } : {}) })),
+    fc.option(fc.record({ when: fc.constantFrom('end', 'each', 'each'), onConflict: fc.constantFrom('park', 'retry', 'retry', 'resolve') })),
+  )).map(([tasks, over, fan, merge]) => planOf(tasks, { ...over, ...withFanOut(tasks, fan), ...(merge !== null ? { target: 'main', merge: { ...MERGE, ...merge } } : {}) })),
   items: fc.nat({ max: 5 }),
   seed: fc.integer(),
   failing: fc.constantFrom(0, 15, 40, 80),

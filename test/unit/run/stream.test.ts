@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import type { RunEvent } from '../../../src/run/events.ts';
 import { grownPlan, openFanOuts } from '../../../src/run/grown.ts';
 import { exitCodeOf } from '../../../src/run/outcome.ts';
+import { isMergeable } from '../../../src/run/merges.ts';
 import { reduce } from '../../../src/run/reduce.ts';
 import { initialState, type RunState } from '../../../src/run/state.ts';
 import { agentTask, plan } from '../../support/plan.ts';
@@ -53,6 +54,9 @@ function checkPhases({ journal }: Seen): void {
         expect(settled.has(event.task)).toBe(false);
         expect(open.has(event.task)).toBe(false);
         settled.add(event.task);
+      } else if (event.type === 'tasks-repeated') {
+        expect(isCancelling).toBe(false);
+        for (const task of event.tasks) expect([open.has(task), settled.delete(task) || i > 0]).toEqual([false, true]);
       }
     }
     if (i === sessions.length - 1) expect([...open]).toEqual([]);
@@ -62,16 +66,14 @@ function checkPhases({ journal }: Seen): void {
 function checkSchedule({ plan: frozen }: Scenario, { performed, journal }: Seen): void {
   const plan = { ...frozen, tasks: [...frozen.tasks, ...journal.flatMap((event) => (event.type === 'tasks-added' ? event.tasks : []))] };
   const tasks = new Map(plan.tasks.map((t) => [t.id, t]));
-  const completedAt = new Map<string, number>();
-  const startedAt = new Map<string, number>();
+  const completed = new Set<string>();
   for (const event of journal) {
-    if (event.type === 'task-settled' && event.outcome === 'completed') completedAt.set(event.task, event.seq);
-    if (event.type === 'phase-started' && !startedAt.has(event.task)) startedAt.set(event.task, event.seq);
-  }
-  for (const [id, seq] of startedAt) {
+    if (event.type === 'task-settled' && event.outcome === 'completed') completed.add(event.task);
+    if (event.type === 'tasks-repeated') for (const id of event.tasks) completed.delete(id);
+    if (event.type !== 'phase-started') continue;
     // A fan-out means all of its tasks; told from their names, and not by the code under test.
-    const needs = (tasks.get(id)?.needs ?? []).flatMap((need) => (need === 'fan' ? [...tasks.keys()].filter((other) => other.startsWith('fan.')) : [need]));
-    for (const need of needs) expect(completedAt.get(need) ?? Number.POSITIVE_INFINITY).toBeLessThan(seq);
+    const needs = (tasks.get(event.task)?.needs ?? []).flatMap((need) => (need === 'fan' ? [...tasks.keys()].filter((other) => other.startsWith('fan.')) : [need]));
+    for (const need of needs) expect(completed.has(need), `${event.task} needs ${need}`).toBe(true);
   }
   for (const { action, alongside, cancelled, isReleasing } of performed) {
     expect(cancelled).toBe(false);
@@ -109,20 +111,50 @@ function checkEnd({ plan: frozen, failing, crashes, cancelAt, asks = [] }: Scena
   checkAttempts(plan, seen);
 }
 
-/** Merging comes when all tasks have settled, ends before the run does, and concerns only tasks that have completed. */
-function checkMerge({ journal }: Seen): void {
+/** Merging ends before the run does, concerns only tasks that have completed, each once, and all of them; `end` begins when all have settled. */
+function checkMerge({ plan, crashes }: Scenario, { journal, end }: Seen): void {
   const completed = new Set<string>();
+  const inMerge = new Set<string>();
+  const again = new Map<string, number>();
   let isMerging = false;
+  let open = plan.tasks.length;
   for (const event of journal) {
+    if (event.type === 'tasks-added') open += event.tasks.length;
+    if (event.type === 'task-settled') open -= 1;
     if (event.type === 'task-settled' && event.outcome === 'completed') completed.add(event.task);
-    if (event.type === 'run-resumed') isMerging = false;
+    if (event.type === 'run-resumed') {
+      isMerging = false;
+      inMerge.clear();
+    }
     if (event.type === 'merge-started') {
       expect(isMerging).toBe(false);
       isMerging = true;
-      for (const id of event.tasks) expect(completed.has(id), id).toBe(true);
+      if (plan.merge?.when === 'end' && crashes.length === 0) expect(open).toBe(0);
+    }
+    if (event.type === 'merge-started' || event.type === 'merge-joined') {
+      for (const id of event.tasks) expect([id, completed.has(id), inMerge.has(id)]).toEqual([id, true, false]);
+      for (const id of event.tasks) inMerge.add(id);
+    }
+    if (event.type === 'merge-joined') expect(isMerging || journal.some(({ type }) => type === 'run-resumed')).toBe(true);
+    if (event.type === 'task-reopened') open += 1;
+    if (event.type === 'tasks-repeated') {
+      expect(['retry', 'resolve']).toContain(plan.merge?.onConflict);
+      open += event.tasks.length;
+      for (const id of event.tasks) completed.delete(id);
+      for (const id of event.tasks) inMerge.delete(id);
+      const [first = ''] = event.tasks;
+      again.set(first, (again.get(first) ?? 0) + 1);
     }
     if (event.type === 'merge-finished') isMerging = false;
-    if (event.type === 'run-finished' || event.type === 'phase-started') expect(isMerging).toBe(false);
+    if (event.type === 'run-finished') expect(isMerging).toBe(false);
+  }
+  for (const times of again.values()) expect(times).toBeLessThanOrEqual(2);
+  if (plan.merge === undefined || end.state.cancelling !== null) return;
+  for (const task of end.state.tasks) {
+    const isLeft = isMergeable(task) && (task.merge === null || (task.merge.status === 'unmerged' && task.merge.message === null));
+    expect(isLeft).toBe(false);
+    // Whoever could be run again was.
+    if (plan.merge.onConflict === 'retry' && (plan.fanOuts ?? []).length === 0 && task.merge?.status === 'conflict' && isMergeable(task)) expect(task.conflicts).toBe(2);
   }
 }
 
@@ -151,7 +183,7 @@ function checkAttempts(plan: Scenario['plan'], { journal }: Seen): void {
   for (const task of plan.tasks) {
     let counted = 0;
     for (const event of journal) {
-      if (event.type === 'run-resumed' || (event.type === 'task-reopened' && event.task === task.id)) counted = 0;
+      if (event.type === 'run-resumed' || (event.type === 'task-reopened' && event.task === task.id) || (event.type === 'tasks-repeated' && event.tasks.includes(task.id))) counted = 0;
       if (event.type !== 'phase-finished' || event.task !== task.id || event.result.ok) continue;
       if (['timeout', 'verify', 'agent'].includes(event.result.retry)) counted += 1;
     }
@@ -205,7 +237,7 @@ test(`and over ${ASKED_RUNS} runs that people cancel, retry, add to and stop`, a
       checkSchedule(scenario, run);
       checkEnd(scenario, run);
       checkAdded(scenario, run);
-      checkMerge(run);
+      checkMerge(scenario, run);
       for (const [kind, count] of Object.entries(checkGranted(run))) seen[kind] = (seen[kind] ?? 0) + count;
     }),
     { numRuns: ASKED_RUNS },
@@ -218,6 +250,8 @@ test(`the stream keeps its guarantees over ${RUNS} random runs`, async () => {
   let withCancel = 0;
   let withAddedAndCrash = 0;
   let withMerge = 0;
+  let withJoined = 0;
+  let withAgain = 0;
   let withCrashInMerge = 0;
   await fc.assert(
     fc.asyncProperty(scenarioArbitrary, async (scenario) => {
@@ -229,10 +263,12 @@ test(`the stream keeps its guarantees over ${RUNS} random runs`, async () => {
       checkSchedule(scenario, seen);
       checkEnd(scenario, seen);
       const added = checkAdded(scenario, seen);
-      checkMerge(seen);
+      checkMerge(scenario, seen);
       if (seen.journal.some(({ type }) => type === 'merge-finished')) withMerge += 1;
       if (seen.journal.some(({ type }, i) => type === 'run-resumed' && /^(merge-|task-(un)?merged)/.test(seen.journal[i - 1]?.type ?? ''))) withCrashInMerge += 1;
       if (added > 0 && seen.sessions > 1) withAddedAndCrash += 1;
+      if (seen.journal.some(({ type }) => type === 'merge-joined')) withJoined += 1;
+      if (seen.journal.some((event) => event.type === 'tasks-repeated' && event.tasks.length > 1)) withAgain += 1;
     }),
     { numRuns: RUNS },
   );
@@ -241,6 +277,8 @@ test(`the stream keeps its guarantees over ${RUNS} random runs`, async () => {
   expect(withCancel).toBeGreaterThan(RUNS / 20);
   expect(withAddedAndCrash).toBeGreaterThan(RUNS / 20);
   expect(withMerge).toBeGreaterThan(RUNS / 20);
+  expect(withJoined).toBeGreaterThan(RUNS / 20);
+  expect(withAgain).toBeGreaterThan(RUNS / 1000);
   expect(withCrashInMerge).toBeGreaterThan(RUNS / 200);
 });
 
@@ -252,6 +290,7 @@ test('a task that ends never runs again after a crash, and what was not settled 
       for (const event of seen.journal) {
         if (event.type === 'phase-started') expect(done.has(event.task)).toBe(false);
         if (event.type === 'task-settled' && event.outcome === 'completed') done.add(event.task);
+        if (event.type === 'tasks-repeated') for (const task of event.tasks) done.delete(task);
       }
     }),
     { numRuns: 300 },
@@ -267,6 +306,8 @@ test('an agent that has ended well is never paid twice, whatever stops the run i
       for (const event of journal) {
         if (event.type === 'run-resumed' && delivered.size > 0) kept += 1;
         if (event.type === 'phase-started' && event.phase !== 'verify') expect(delivered.has(event.task), event.task).toBe(false);
+        // And a conflict with what was merged.
+        if (event.type === 'tasks-repeated') for (const task of event.tasks) delivered.delete(task);
         if (event.type !== 'phase-finished') continue;
         if (event.phase === 'work' && event.result.ok) delivered.add(event.task);
         // Only a verification that said no sends the agent back.
