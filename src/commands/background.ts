@@ -26,7 +26,7 @@ export interface DriveOrder {
 }
 
 export type ToDriver =
-  | { readonly type: 'drive'; readonly order: DriveOrder }
+  | { readonly type: 'drive'; readonly order: DriveOrder; /** a person began it on one */ readonly hasTerminal: boolean }
   | { readonly type: 'stop' | 'kill'; readonly reason: CancelReason }
   /** From now on the run does not end with the one who started it. */
   | { readonly type: 'detach' };
@@ -88,7 +88,7 @@ export function startBackground(commonDir: string, order: DriveOrder, onNotice: 
   // Whoever awaits it is told.
   started.catch(() => undefined);
   const send = (message: ToDriver): void => { if (child.connected) child.send(message, () => undefined); };
-  send({ type: 'drive', order });
+  send({ type: 'drive', order, hasTerminal: process.stderr.isTTY });
   return {
     pid: child.pid ?? 0, started, ended,
     stop: (reason) => send({ type: 'stop', reason }),

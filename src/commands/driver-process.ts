@@ -4,8 +4,9 @@ import { openRepository } from '../effects/git/repository.ts';
 import { EXIT, OrchError } from '../errors.ts';
 import { createPlainReporter } from '../reporters/plain.ts';
 import type { Output } from '../reporters/reporter.ts';
+import { announceEnd } from './announce.ts';
 import { drive } from './drive.ts';
-import type { DriveOrder, FromDriver, ToDriver } from './background.ts';
+import type { FromDriver, ToDriver } from './background.ts';
 import { createReporting, printSummary, requireReporters } from './reporting.ts';
 import { resumeRun } from './session.ts';
 import { note } from './terminal.ts';
@@ -17,7 +18,7 @@ const LOG_BYTES = 4 * 1024 * 1024;
 export async function driveCommand(): Promise<number> {
   if (!process.connected) throw new OrchError({ code: 'usage', message: 'orch drive is started by orch itself', hint: 'orch run -d begins a run in the background', exitCode: EXIT.usage });
   const channel = openChannel();
-  const order = await channel.order;
+  const { order, hasTerminal } = await channel.order;
   try {
     const repo = await openRepository(process.cwd());
     const files = requireReporters({ reporter: order.reporters }).filter(({ file }) => file !== null);
@@ -39,6 +40,7 @@ export async function driveCommand(): Promise<number> {
       { isDetached: () => channel.isDetached },
     );
     printSummary(end, false);
+    await announceEnd(repo, end, { hasTerminal });
     await sendLast({ type: 'ended', exitCode: end.exitCode, journalError: end.journalError?.message ?? null });
     return end.exitCode;
   } catch (error) {
@@ -52,7 +54,7 @@ export async function driveCommand(): Promise<number> {
 }
 
 interface Channel {
-  readonly order: Promise<DriveOrder>;
+  readonly order: Promise<Extract<ToDriver, { type: 'drive' }>>;
   readonly isDetached: boolean;
   attach(driver: Stoppable): void;
 }
@@ -67,9 +69,9 @@ function openChannel(): Channel {
     if (driver === null) waiting.push(act);
     else act(driver);
   };
-  const order = new Promise<DriveOrder>((resolve) => {
+  const order = new Promise<Extract<ToDriver, { type: 'drive' }>>((resolve) => {
     process.on('message', (message: ToDriver) => {
-      if (message.type === 'drive') resolve(message.order);
+      if (message.type === 'drive') resolve(message);
       else if (message.type === 'detach') isDetached = true;
       else tell((to) => (message.type === 'stop' ? to.stop(message.reason) : to.kill(message.reason)));
     });

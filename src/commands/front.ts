@@ -9,6 +9,7 @@ import type { Hub } from '../reporters/hub.ts';
 import { backgroundLog, startBackground, type Background, type BackgroundEnd, type DriveOrder } from './background.ts';
 import { follow, type Followed } from './follow.ts';
 import { createKeys, DETACH_KEY, type Keys } from './keys.ts';
+import { tellLater } from './notifications.ts';
 import { createReporting, printSummary, type ReportingFlags, type Wanted } from './reporting.ts';
 import { listenForSignals, type SignalListener } from './signals.ts';
 import { outliveReaders } from './streams.ts';
@@ -51,6 +52,7 @@ export async function runDetached({ commonDir, order, wanted }: FrontOptions): P
 
 /** Begins a run in the background; resolves when it is under way. Throws what kept it from beginning. */
 export async function beginDetached({ commonDir, order }: { readonly commonDir: string; readonly order: DriveOrder }): Promise<void> {
+  await tellLater(commonDir, order.run);
   const background = startBackground(commonDir, order, note);
   await background.started;
   await background.detach();
@@ -76,6 +78,7 @@ export async function runInFront({ commonDir, order, wanted, color }: FrontOptio
     await view.hub?.close();
     if (leave.signal.aborted && !over.signal.aborted) {
       await background.detach();
+      await tellLater(commonDir, run, seen.state.seq);
       comeBack(run);
       return EXIT.ok;
     }

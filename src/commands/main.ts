@@ -4,13 +4,18 @@ import yargs, { type Argv } from 'yargs';
 import { EXIT, OrchError } from '../errors.ts';
 import { version } from '../lib/version.ts';
 
+/** What ends without a word about other runs: their own say it, or nobody reads along. */
+const SILENT: ReadonlySet<string | undefined> = new Set(['notifications', 'drive', 'demo', 'schema', 'completion']);
+
 /** Parses and runs a command line; returns the exit code. Throws OrchError for what the user can mend. */
 export async function main(argv: readonly string[]): Promise<number> {
   let code: number = EXIT.ok;
   // A TAB must never start an agent, and yargs is known to run handlers while it completes.
   const isCompleting = argv.includes('--get-yargs-completions');
   const run = <T>(command: (args: T) => Promise<number>) => async (args: T): Promise<void> => {
-    if (!isCompleting) code = await command(args);
+    if (isCompleting) return;
+    code = await command(args);
+    if (process.stderr.isTTY && !SILENT.has(argv[0])) await (await import('./notifications.ts')).tellOnTerminal();
   };
   // The parser loses a lone dash among positionals.
   const cli = yargs(argv.map((word) => (word === '-' ? '/dev/stdin' : word)))
@@ -30,7 +35,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .command('plan [what..]', 'Show what a run would do', planOptions, run(async (args) => await (await import('./plan.ts')).planCommand(args)))
     .command('resume [run]', 'Go on with a run that was stopped: only what is not settled runs', resumeOptions,
       run(async (args) => await (await import('./resume.ts')).resumeCommand(args)))
-    .command(['status [run] [task]', 'tasks', 'ps'], 'What is queued, running and done', (y) => y
+    .command(['status [run] [task]', 'tasks', 'ps'], 'What is queued, running and done; on a terminal a list with keys', (y) => y
       .positional('run', { type: 'string', describe: 'A run, or a unique beginning of one; default the newest' })
       .positional('task', { type: 'string' })
       .option('json', { type: 'boolean', describe: 'One JSON document; with --watch, all events as NDJSON' })
@@ -81,6 +86,10 @@ export async function main(argv: readonly string[]): Promise<number> {
       run(async (args) => await (await import('./merge.ts')).mergeCommand(args)))
     .command('runs', 'Every run of this repository', (y) => y.option('json', { type: 'boolean' }),
       run(async (args) => await (await import('./runs.ts')).runsCommand(args)))
+    .command('notifications', 'What has ended in the background and was not told yet; told once', (y) => y
+      .option('follow', { alias: 'f', type: 'boolean', describe: 'Go on until it is stopped' })
+      .option('json', { type: 'boolean', describe: 'A JSON document a line, for programs' }),
+      run(async (args) => await (await import('./notifications.ts')).notificationsCommand(args)))
     .command('report [run]', 'A run as a page to review, Markdown, JUnit or JSON', (y) => y
       .positional('run', { type: 'string', describe: 'Default: the newest run' })
       .option('format', { type: 'string', default: 'html', describe: 'html, md, junit or json' })

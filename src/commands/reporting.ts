@@ -11,8 +11,11 @@ import { createHub, type Hub } from '../reporters/hub.ts';
 import { createJsonReporter } from '../reporters/json.ts';
 import { createPlainReporter } from '../reporters/plain.ts';
 import type { Output, Reporter } from '../reporters/reporter.ts';
+import { endText, terminalNotification } from '../reporters/notification.ts';
+import { statusDocument } from '../reporters/status.ts';
 import { summaryLines } from '../reporters/summary.ts';
 import { createTtyReporter } from '../reporters/tty.ts';
+import { LONG_RUN_MS } from './announce.ts';
 import type { SessionEnd } from './session.ts';
 import { note, outputOf } from './terminal.ts';
 
@@ -94,12 +97,17 @@ function fileOutput(file: string): { output: Output; close: () => Promise<void> 
   };
 }
 
-/** The last words of a run, on stderr. */
+/** The last words of a run, on stderr; a terminal is also asked to notify its user when it took long. */
 export function printSummary(end: SessionEnd, color: boolean | undefined): void {
   const { color: isColored } = outputOf(process.stderr, color);
   for (const line of summaryLines(end.plan, end.state, { palette: createPalette(isColored), now: Date.now(), since: end.since })) note(line);
   if (end.journalError !== null) {
     note(`the run's records could not be written, so it was stopped: ${end.journalError.message}`);
     note(`hint: make room or mend the disk, then type: orch resume ${end.plan.run}`);
+  }
+  const now = Date.now();
+  if (isLiveTerminal() && now - end.since >= LONG_RUN_MS && end.plan.notify?.desktop !== false) {
+    const { counts } = statusDocument(end.plan, end.state, { run: end.plan.run, now, live: false });
+    process.stderr.write(terminalNotification(endText(end.plan.run, end.exitCode, counts), process.env));
   }
 }

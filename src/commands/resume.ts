@@ -1,6 +1,7 @@
 // `orch resume [run]`.
 import { openRepository } from '../effects/git/repository.ts';
 import { resolveRun } from '../journal/run-list.ts';
+import { announceEnd } from './announce.ts';
 import { requireUsd } from './budget.ts';
 import type { ResumeArgs } from './main.ts';
 import { createReporting, printSummary, requireReporters, type ReportingFlags } from './reporting.ts';
@@ -27,5 +28,6 @@ export async function resumeAndReport(options: ResumeOptions, args: ReportingFla
   const end = await drive((hooks) => resumeRun({ ...options, ...hooks }),
     (plan) => createReporting(wanted, plan, args.color));
   printSummary(end, args.color);
+  await announceEnd(options.repo, end, { hasTerminal: process.stderr.isTTY });
   return end.exitCode;
 }

@@ -1,5 +1,6 @@
 // `orch run`: plan, check what can be checked beforehand, run.
 import { EXIT } from '../errors.ts';
+import { announceEnd } from './announce.ts';
 import type { RunArgs } from './main.ts';
 import { printPlan } from './plan.ts';
 import { requirePlan } from './planning.ts';
@@ -42,5 +43,6 @@ export async function runCommand(args: Partial<RunArgs>): Promise<number> {
   const { startRun } = await loading;
   const end = await drive((hooks) => startRun({ repo, plan, manifestText, versions, ...(trial === null ? {} : { trial }), ...hooks }), (frozen) => createReporting(wanted, frozen, args.color));
   printSummary(end, args.color);
+  await announceEnd(repo, end, { hasTerminal: process.stderr.isTTY });
   return end.exitCode;
 }

@@ -4,6 +4,7 @@ import { EXIT } from '../errors.ts';
 import type { Hub } from '../reporters/hub.ts';
 import { RESTORE_TERMINAL } from '../lib/terminal.ts';
 import { follow } from './follow.ts';
+import { markTold } from './notifications.ts';
 import { createReporting, printSummary, requireReporters, type ReportingFlags } from './reporting.ts';
 
 /** Shows a run until it has ended or the viewer leaves; `--json` streams all of its events. */
@@ -23,6 +24,7 @@ export async function watchRun(commonDir: string, run: RunId, flags: ReportingFl
     const listener = (plan: Parameters<typeof createReporting>[1]): Hub => (hub = createReporting(wanted, plan, flags.color));
     const { plan, state, since } = await follow({ commonDir, run, from: flags.json === true ? 'start' : 'now', signal: leave.signal, listener });
     await (hub as Hub | null)?.close();
+    await markTold(commonDir, { plan, state });
     if (!leave.signal.aborted) printSummary({ plan, state, since, exitCode: state.exitCode ?? EXIT.incomplete, journalError: null }, flags.color);
     return EXIT.ok;
   } finally {

@@ -49,7 +49,7 @@ const schema = z.object({
   maxParallel: z.int().min(1), maxFail: z.discriminatedUnion('kind', [z.strictObject({ kind: z.literal('count'), count: z.int().min(1) }), z.strictObject({ kind: z.literal('percent'), percent: z.int().min(1).max(100) })]).nullable(),
   maxWaitMs: count, graceMs: count, agents: z.record(z.string(), agent),
   worktrees: z.strictObject({ root: text, copy: texts, link: texts, setup: texts.optional(), keep: z.enum(['failed', 'always', 'never']) }),
-  passEnv: texts, isolation: z.strictObject({ kind: z.enum(['process', 'sandbox', 'auto']), network: z.enum(['on', 'none']), credential: text.nullable(), read: texts }).optional(), merge: merge.optional(), budget: budget.optional(), prices: z.record(z.string(), price).optional(), tasks: z.array(task).min(1), fanOuts: z.array(fanOut).optional(),
+  passEnv: texts, isolation: z.strictObject({ kind: z.enum(['process', 'sandbox', 'auto']), network: z.enum(['on', 'none']), credential: text.nullable(), read: texts }).optional(), notify: z.strictObject({ command: text.nullable(), desktop: z.boolean().nullable() }).optional(), merge: merge.optional(), budget: budget.optional(), prices: z.record(z.string(), price).optional(), tasks: z.array(task).min(1), fanOuts: z.array(fanOut).optional(),
 });
 
 export type ParsePlanResult = { readonly ok: true; readonly plan: Plan } | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };

@@ -65,6 +65,7 @@ export function resolveSettings(config: Config, manifest: Manifest | null): Reso
     },
     passEnv: values.env?.pass ?? [],
     isolation: { kind: values.isolation ?? 'process', network: values.sandbox?.network ?? 'on', credential: values.sandbox?.credential ?? null, read: values.sandbox?.read ?? [] },
+    notify: values.notify === undefined ? null : { command: values.notify.command ?? null, desktop: values.notify.desktop ?? null },
     merge: mergeOf(manifest, config),
     budget: budgetOf(manifest, config),
     prices: Object.fromEntries(Object.entries(values.prices ?? {}).map(([name, price]) => [name, { input: price.input, output: price.output, cacheRead: price['cache-read'] ?? price.input, cacheWrite: price['cache-write'] ?? price.input }])),

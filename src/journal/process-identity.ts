@@ -38,14 +38,14 @@ export async function loadLiveness(other: ProcessIdentity, self: ProcessIdentity
   if (!sameBoot && other.host !== self.host) return 'foreign';
   if (!sameBoot && other.bootId !== null && self.bootId !== null) return 'dead';
   if (other.pidNamespace !== self.pidNamespace) return 'foreign';
-  if (!exists(other.pid)) return 'dead';
+  if (!isProcessThere(other.pid)) return 'dead';
   const startTime = await loadStartTime(other.pid);
   if (startTime === GONE) return 'dead';
   return startTime === null || other.startTime === null || startTime === other.startTime ? 'alive' : 'dead';
 }
 
-/** A process of another user counts: it cannot be signalled, but it is there. */
-function exists(other: number): boolean {
+/** Whether a process of this number is there. One of another user counts: it cannot be signalled, but it is there. */
+export function isProcessThere(other: number): boolean {
   try {
     kill(other, 0);
     return true;

@@ -73,7 +73,8 @@ function shortened(names: readonly string[]): string {
   return names.length <= 5 ? names.join(', ') : `${names.slice(0, 5).join(', ')} and ${names.length - 5} more`;
 }
 
-async function loadRunNames(commonDir: string): Promise<RunId[]> {
+/** The ids of all runs of a repository, in no order. */
+export async function loadRunNames(commonDir: string): Promise<RunId[]> {
   try {
     return (await readdir(runsDir(commonDir))).filter(isRunId);
   } catch (error) {

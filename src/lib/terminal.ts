@@ -72,3 +72,18 @@ export function padToWidth(text: string, columns: number): string {
   const cut = cutToWidth(text, columns);
   return cut + ' '.repeat(Math.max(0, columns - textWidth(cut)));
 }
+
+/** A safe text as lines of at most so many columns, broken at spaces where there are any; the last of `most` lines is cut. */
+export function wrapToWidth(text: string, columns: number, most: number): string[] {
+  const width = Math.max(2, columns);
+  const lines: string[] = [];
+  let rest = text.slice(0, width * most * 2).replace(/[\uD800-\uDBFF]$/, '');
+  while (textWidth(rest) > width && lines.length < most - 1) {
+    const cut = cutToWidth(rest, width + 1).slice(0, -1);
+    const space = rest[cut.length] === ' ' ? cut.length : cut.lastIndexOf(' ');
+    const line = space > width / 2 ? cut.slice(0, space) : cut === '' ? String.fromCodePoint(rest.codePointAt(0) ?? 0) : cut;
+    lines.push(line);
+    rest = rest.slice(line.length).trimStart();
+  }
+  return [...lines, cutToWidth(rest, width)];
+}

@@ -8,7 +8,7 @@ import { UNREADABLE } from './expected.ts';
 type Issue = z.core.$ZodIssue;
 
 /** Keys of later versions: refused with a reason instead of as unknown. */
-const LATER: ReadonlySet<string> = new Set(['cache', 'notify']);
+const LATER: ReadonlySet<string> = new Set(['cache']);
 
 /** What other programs call our keys. */
 export const SYNONYMS: ReadonlyMap<string, string> = new Map([

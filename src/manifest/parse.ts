@@ -53,7 +53,7 @@ export function parseManifest(text: string, options: { readonly file: string; /*
 
 const WHAT_A_MANIFEST_IS = 'write `tasks:` and below it a list of prompts';
 
-const CONFIG_ONLY: ReadonlySet<string> = new Set(['worktrees', 'isolation', 'sandbox']);
+const CONFIG_ONLY: ReadonlySet<string> = new Set(['worktrees', 'isolation', 'sandbox', 'notify']);
 
 /** Where a key belongs that is right elsewhere. */
 function elsewhere(key: string, path: Path): string | undefined {

@@ -325,6 +325,15 @@ export const configSchema = z.strictObject(
         { error: mapOf },
       )
       .optional(),
+    notify: z
+      .strictObject(
+        {
+          command: text.describe('A shell command, run in the repository when a run has ended, with what became of it as JSON on its standard input.').optional(),
+          desktop: flag.describe('true: a notification of the desktop when a run of over a minute that was begun on a terminal has ended; false: none on the terminal either.').optional(),
+        },
+        { error: mapOf },
+      )
+      .optional(),
     prices: z.record(text, price, { error: expected('a map of models to prices') }).describe('US dollars per million tokens by the beginning of a model’s name, for agents that tell tokens and no costs.').optional(),
     isolation: oneOf(['process', 'sandbox', 'auto']).describe('How agents are kept apart from the machine; default process. auto = sandbox where it works.').optional(),
     sandbox: z

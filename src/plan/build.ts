@@ -174,6 +174,7 @@ function planOf({ request, root, tasks, fanOuts }: Built): Plan {
     worktrees: { root, copy: settings.worktrees.copy, link: settings.worktrees.link, ...(settings.worktrees.setup.length === 0 ? {} : { setup: settings.worktrees.setup }), keep: settings.worktrees.keep },
     passEnv: settings.passEnv,
     isolation: settings.isolation,
+    ...(settings.notify === null ? {} : { notify: settings.notify }),
     ...(settings.budget === null ? {} : { budget: { usd: settings.budget.usd, usdPerTask: settings.budget.usdPerTask, expected: expectedCosts(all, request.history ?? []) } }),
     ...(Object.keys(settings.prices).length === 0 ? {} : { prices: settings.prices }),
     ...(settings.merge === null ? {} : { merge: mergePlan(settings.merge) }),

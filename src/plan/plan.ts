@@ -121,6 +121,14 @@ export interface Isolation {
   readonly read: readonly string[];
 }
 
+/** Who is told that a run has ended, beyond those who watch it. */
+export interface Notify {
+  /** A shell command; null = none. */
+  readonly command: string | null;
+  /** null = not said: a sequence that the terminal may show, and nothing else. */
+  readonly desktop: boolean | null;
+}
+
 /** How results are merged. */
 export interface MergeSettings {
   readonly strategy: 'merge' | 'squash' | 'rebase';
@@ -188,6 +196,8 @@ export interface Plan {
   readonly passEnv: readonly string[];
   /** Absent in plans of an earlier orch: process. */
   readonly isolation?: Isolation;
+  /** Absent = nothing was said. */
+  readonly notify?: Notify;
   /** Absent = never, in the default way. `end` = once all tasks have settled; `each` = as they complete; `target` is known then. */
   readonly merge?: MergeSettings & { readonly when: 'never' | 'each' | 'end' };
   /** Absent = no limit. */

@@ -2,7 +2,7 @@
 // src/config resolves them, build.ts reads them.
 import type { AgentFields, TaskFields } from '../manifest/schema.ts';
 import type { Path, Place, Source } from '../manifest/diagnostic.ts';
-import type { AgentSpec, Budget, Isolation, KeepPolicy, MaxFail, MergeSettings, Price } from './plan.ts';
+import type { AgentSpec, Budget, Isolation, KeepPolicy, MaxFail, MergeSettings, Notify, Price } from './plan.ts';
 
 /** Who said a thing, most important first. */
 export type LayerKind = 'flag' | 'variable' | 'manifest' | 'config' | 'default';
@@ -45,6 +45,8 @@ export interface Settings {
   };
   readonly passEnv: readonly string[];
   readonly isolation: Isolation;
+  /** null = nothing was said of it. */
+  readonly notify: Notify | null;
   /** null = nothing was said of merging. */
   readonly merge: (MergeSettings & { readonly when: 'never' | 'each' | 'end'; /** null = the branch that `base` names */ readonly into: string | null; /** of `merge` or what stands for it */ readonly place: Place }) | null;
   /** null = no limit. */

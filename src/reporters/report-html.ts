@@ -41,6 +41,9 @@ export interface HtmlLimits {
 
 const LIMITS: HtmlLimits = { diff: 1024 * 1024, log: 128 * 1024, text: 64 * 1024, file: 64 * 1024 * 1024 };
 const AT_ONCE = 4;
+/** Neighbours resemble each other, so several are packed as one; all of them are unpacked to read one. */
+const GROUP_TASKS = 16;
+const GROUP_CHARACTERS = 256 * 1024;
 const SAMPLES = 16;
 
 /** The page in pieces, to be written one after another; never rejects because of a task. */
@@ -56,13 +59,19 @@ export async function* htmlReport(document: StatusDocument, options: HtmlReportO
   yield counted(block('dictionary', encode85(dictionary)));
   const ahead: Promise<string>[] = [];
   let next = 0;
+  let group: string[] = [];
   for (const index of document.tasks.keys()) {
     for (; ahead.length < AT_ONCE && next < document.tasks.length; next++) {
       const task = document.tasks[next];
       const packing = { load: options.load, limits, isFull: bytes >= limits.file };
-      if (task !== undefined) ahead.push(payloadText(task, packing).then((text) => packText(text, dictionary)));
+      if (task !== undefined) ahead.push(payloadText(task, packing));
     }
-    yield counted(block(`task-${index}`, (await ahead.shift()) ?? ''));
+    group.push((await ahead.shift()) ?? '');
+    const isLast = index === document.tasks.length - 1;
+    if (!isLast && group.length < GROUP_TASKS && group.reduce((sum, text) => sum + text.length, 0) < GROUP_CHARACTERS) continue;
+    // A line each: JSON has no line ends of its own.
+    yield counted(block(`tasks-${index + 1 - group.length}`, await packText(group.join('\n'), dictionary)));
+    group = [];
   }
   yield '</body>\n</html>\n';
 }

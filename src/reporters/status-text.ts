@@ -19,7 +19,7 @@ export function statusText(document: StatusDocument, look: StatusLook): string[]
     id: Math.min(40, Math.max(0, ...lengths(document.tasks, (task) => task.id))),
     state: Math.max(0, ...lengths(document.tasks, stateWord)),
   };
-  return [...document.tasks.map((task) => taskRow(task, { ...look, widths })), ...document.gates.map(gateRow), runRow(document, look)];
+  return [...document.tasks.map((task) => taskRow(task, { ...look, widths })), ...document.gates.map(gateRow), runRow(document, look.palette.bold)];
 }
 
 function gateRow({ provider, closedUntil, slots, reason }: GateDocument): string {
@@ -63,7 +63,8 @@ function mergeWord({ merge, mergeMessage, pullRequest }: TaskDocument): string {
   return merge === 'merged' ? '  merged' : mergeMessage === null ? '' : `  ${merge}: ${safeText(mergeMessage)}`;
 }
 
-function runRow(document: StatusDocument, { palette }: StatusLook): string {
+/** The run in one line: how it stands, how many tasks are where, what it has cost. */
+export function runRow(document: StatusDocument, style: (text: string) => string = (text) => text): string {
   const { counts } = document;
   const words: readonly (readonly [number, string])[] = [
     [counts.completed, 'completed'], [counts.failed, 'failed'], [counts.timedOut, 'timed out'], [counts.overBudget, 'over budget'],
@@ -72,5 +73,5 @@ function runRow(document: StatusDocument, { palette }: StatusLook): string {
   const shown = words.filter(([count]) => count > 0).map(([count, word]) => `${count} ${word}`);
   const cost = document.costUsd > 0 ? `, ${formatUsd(document.costUsd)}` : '';
   const exit = document.exitCode === null ? '' : ` (exit ${document.exitCode})`;
-  return `${palette.bold(safeText(document.run))} ${document.state}${exit}: ${shown.length === 0 ? 'no tasks' : shown.join(', ')}${cost}`;
+  return `${style(safeText(document.run))} ${document.state}${exit}: ${shown.length === 0 ? 'no tasks' : shown.join(', ')}${cost}`;
 }

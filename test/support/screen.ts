@@ -13,6 +13,8 @@ export class Screen implements Output {
   columns: number;
   rows: number;
   cursorVisible = true;
+  /** The second screen is shown. */
+  isAlternate = false;
   autowrap = true;
   /** Characters that fell off the right edge, wrapped or not. */
   overflowed = 0;
@@ -25,6 +27,7 @@ export class Screen implements Output {
   #row = 0;
   #column = 0;
   #sync = false;
+  #saved: { grid: string[][]; row: number; column: number } | null = null;
 
   constructor(size: { columns: number; rows: number; color?: boolean }) {
     this.columns = size.columns;
@@ -91,8 +94,26 @@ export class Screen implements Output {
       for (const row of this.#grid.slice(this.#row + 1)) row.fill(' ');
     } else if (mode === '?25l' || mode === '?25h') this.cursorVisible = final === 'h';
     else if (mode === '?7l' || mode === '?7h') this.autowrap = final === 'h';
+    else if (final === 'H') {
+      const [row = 1, column = 1] = parameters.split(';').map((part) => Number(part) || 1);
+      this.#row = Math.min(this.rows, row) - 1;
+      this.#column = Math.min(this.columns, column) - 1;
+    } else if (mode === '?1049h' || mode === '?1049l') this.#alternate(final === 'h');
     else if (mode === '?2026l' || mode === '?2026h') this.#sync = final === 'h';
     else this.unknown.push(token);
+  }
+
+  #alternate(isOn: boolean): void {
+    if (isOn === this.isAlternate) return;
+    this.isAlternate = isOn;
+    if (isOn) {
+      this.#saved = { grid: this.#grid, row: this.#row, column: this.#column };
+      this.#grid = this.#blank();
+    } else if (this.#saved !== null) {
+      this.#grid = this.#saved.grid;
+      this.#row = this.#saved.row;
+      this.#column = this.#saved.column;
+    }
   }
 
   #lineFeed(): void {

@@ -1,5 +1,5 @@
-// Texts of a page, compressed one by one against what they have in common, so that each can be opened alone and all of
-// them are small. Touches nothing but memory.
+// Texts of a page, compressed one by one against what all of them have in common, so that each can be opened alone and
+// all of them are small. Touches nothing but memory.
 import { promisify } from 'node:util';
 import { deflateRaw } from 'node:zlib';
 import { encode85 } from './base85.ts';

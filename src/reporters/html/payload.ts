@@ -1,5 +1,5 @@
-// What the report's page is given: a light row for each task, to list and filter, and one packed block for each task,
-// unpacked when it is opened. Types only; shared by the writer of the file and the viewer in it.
+// What the report's page is given: a light row for each task, to list and filter, and packed blocks of a few tasks each,
+// unpacked when one of them is opened. Types only; shared by the writer of the file and the viewer in it.
 import type { StatusDocument, TaskDocument } from '../status.ts';
 
 /** How a task looks in the list. */
@@ -34,7 +34,7 @@ export interface MaterialPayload {
   readonly result: CutText | null;
 }
 
-/** A task's block, before it is packed. */
+/** A task's line of its block, before that is packed. */
 export interface TaskPayload {
   readonly task: TaskDocument;
   /** null when it could not be had; `missing` says why. */

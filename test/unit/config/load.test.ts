@@ -87,7 +87,7 @@ describe('what is wrong with it', () => {
     ['worktrees: { root: ~/x }', '.orchestrator.yml:1:20 worktrees.root: `~` is not expanded; write the whole path'],
     ['worktrees: { rot: ../x }', '.orchestrator.yml:1:14 worktrees.rot: unknown key "rot"; did you mean `root`?'],
     ['worktrees: { copy: ../secrets }', '.orchestrator.yml:1:20 worktrees.copy: must be relative to the repository’s root, with `/`, and stay inside it'],
-    ['notify: { desktop: true }', '.orchestrator.yml:1:1 notify: `notify` is not supported by this version'],
+    ['notify: { desktop: maybe }', '.orchestrator.yml:1:20 notify.desktop: must be `true` or `false`, not a string'],
     ['defaults: { prompt: x }', '.orchestrator.yml:1:13 defaults.prompt: unknown key "prompt" here; `prompt` belongs to a task of a manifest'],
     ['merge: { on-conflict: resolv }', '.orchestrator.yml:1:23 merge.on-conflict: must be one of `park`, `retry`, `resolve`, `fail`; did you mean `resolve`?'],
     ['fail-fast: true\nmax-fail: 3', '.orchestrator.yml:2:1 max-fail: contradicts `fail-fast: true`, which is `max-fail: 1`; remove one of them'],

@@ -14,7 +14,9 @@ function blockOf(page: string, id: string): string {
 }
 
 function payloadOf(page: string, index: number): TaskPayload {
-  return JSON.parse(inflateRawSync(decode85(blockOf(page, `task-${index}`)), { dictionary: decode85(blockOf(page, 'dictionary')) }).toString()) as TaskPayload;
+  const from = Math.max(...[...page.matchAll(/id="tasks-(\d+)"/g)].map(([, first]) => Number(first)).filter((first) => first <= index));
+  const lines = inflateRawSync(decode85(blockOf(page, `tasks-${from}`)), { dictionary: decode85(blockOf(page, 'dictionary')) }).toString().split('\n');
+  return JSON.parse(lines[index - from] ?? '') as TaskPayload;
 }
 
 const HOSTILE = '</script><script>alert(1)</script><img src=x onerror=alert(2)><!-- \u001B]0;t\u0007 "\'` & \u2028';
@@ -90,13 +92,14 @@ test('no more than a few tasks are loaded ahead of what was written', async () =
     },
   });
   for await (const piece of pieces) {
-    if (!/id="task-/.test(piece)) continue;
+    const [, from] = /id="tasks-(\d+)"/.exec(piece) ?? [];
+    if (from === undefined) continue;
     written += 1;
     // Sixteen of the tasks are looked at before the first is written.
-    furthest = Math.max(furthest, loaded - 16 - written);
+    furthest = Math.max(furthest, loaded - 16 - Number(from));
   }
-  expect(written).toBe(200);
-  expect(furthest).toBeLessThanOrEqual(4);
+  expect(written).toBe(13);
+  expect(furthest).toBeLessThanOrEqual(20);
 });
 
 test('a run of nothing is a page', async () => {

@@ -149,8 +149,8 @@ test('a reporter that never heard an event writes nothing', async () => {
 
 test('ten thousand tasks begin, settle and end in little time', async () => {
   const big = many(10_000);
-  const started = performance.now();
-  const reporter = createTtyReporter(big, new Screen({ columns: 80, rows: 24 }));
+  const screen = new Screen({ columns: 80, rows: 24 });
+  const reporter = createTtyReporter(big, screen);
   const story = new Story(big);
   story.begin();
   const [first] = story.events;
@@ -159,8 +159,8 @@ test('ten thousand tasks begin, settle and end in little time', async () => {
   reporter.onEvent(first, story.state);
   for (const { id } of big.tasks) reporter.onEvent({ ...first, type: 'task-settled', task: id, outcome: 'failed', reason: 'timeout', message: 'm' }, done);
   await reporter.close();
-  // With work quadratic in the tasks this takes minutes.
-  expect(performance.now() - started).toBeLessThan(10_000);
+  // With work quadratic in the tasks this takes minutes, which is more than a test may.
+  expect(screen.everything().at(-1)).toContain('… and 9980 more');
 });
 
 const hostileText = fc.oneof(

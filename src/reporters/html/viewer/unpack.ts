@@ -1,20 +1,29 @@
-// A task's block, unpacked when it is asked for. Holds nothing.
+// What the page holds of a task, unpacked when it is asked for. Holds nothing.
 import { decode85 } from '../base85.ts';
 import type { TaskPayload } from '../payload.ts';
 import { page } from './dom.ts';
 
-/** What the block of a task holds, or why it cannot be shown. */
+/** What there is of a task, or why it cannot be shown. */
 export type Unpacked = { readonly ok: true; readonly payload: TaskPayload } | { readonly ok: false; readonly why: string };
 
-/** Waits for the rest of the page where the block is not there yet. */
+const CUT_OFF: Unpacked = { ok: false, why: 'This file ends before this task: it was not written to its end.' };
+
+/** Waits for the rest of the page while it loads. */
 export async function unpackTask(index: number): Promise<Unpacked> {
   if (typeof globalThis.DecompressionStream !== 'function') {
     return { ok: false, why: 'This browser cannot unpack what is stored in this file (it has no DecompressionStream). Chrome 103, Firefox 113, Safari 16.4 and later can.' };
   }
-  const [dictionary, block] = [await fetchBlock('dictionary'), await fetchBlock(`task-${index}`)];
-  if (dictionary === null || block === null) return { ok: false, why: 'This file ends before this task: it was not written to its end.' };
+  await wholePage();
+  const dictionary = textOf('dictionary');
+  // Blocks are named after the first of their tasks.
+  let from = index;
+  while (from > 0 && textOf(`tasks-${from}`) === null) from -= 1;
+  const block = textOf(`tasks-${from}`);
+  if (dictionary === null || block === null) return CUT_OFF;
   try {
-    return { ok: true, payload: JSON.parse(await inflate(decode85(block), decode85(dictionary))) as TaskPayload };
+    const line = (await inflate(decode85(block), decode85(dictionary))).split('\n')[index - from];
+    if (line === undefined) return CUT_OFF;
+    return { ok: true, payload: JSON.parse(line) as TaskPayload };
   } catch (error) {
     return { ok: false, why: `What is stored of this task cannot be read: ${String(error)}` };
   }
@@ -29,10 +38,13 @@ async function inflate(data: Uint8Array<ArrayBuffer>, dictionary: Uint8Array<Arr
   return new TextDecoder().decode(new Uint8Array(bytes, length));
 }
 
-async function fetchBlock(id: string): Promise<string | null> {
-  // While the page loads, an element that is there may not have all of its text.
+/** While the page loads, an element that is there may not have all of its text. */
+async function wholePage(): Promise<void> {
   if (page.document.readyState === 'loading') {
     await new Promise<void>((resolve) => page.document.addEventListener('DOMContentLoaded', () => resolve(), { once: true }));
   }
+}
+
+function textOf(id: string): string | null {
   return page.document.getElementById(id)?.textContent ?? null;
 }
