@@ -106,8 +106,16 @@ export async function main(argv: readonly string[]): Promise<number> {
     .command('drive', false, (y) => y, run(async () => await (await import('./driver-process.ts')).driveCommand()))
     .command('demo', false, (y) => y, run(async () => await (await import('./demo.ts')).demoCommand()))
     .completion('completion', 'Print a completion script for bash or zsh');
+  dropLateHelp(cli);
   await cli.parseAsync();
   return code;
+}
+
+/** Yargs renders the help of every command that has begun, in case that it fails; ours never shows it then, and it takes longer than all parsing. */
+function dropLateHelp(cli: Argv): void {
+  const internal = cli as { getInternalMethods?(): { getUsageInstance?(): { cacheHelpMessage: () => void } } };
+  const usage = internal.getInternalMethods?.().getUsageInstance?.();
+  if (usage !== undefined) usage.cacheHelpMessage = () => undefined;
 }
 
 const planning = <T>(y: Argv<T>) => y

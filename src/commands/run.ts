@@ -30,16 +30,18 @@ export async function runCommand(args: Partial<RunArgs>): Promise<number> {
     const { resumeCommand } = await import('./resume.ts');
     return await resumeCommand({ run: earlier, failed: false, force: false, detach: args.detach, reporter: args.reporter, json: args.json, color: args.color });
   }
+  const isHere = args.detach !== true && !hasFront(wanted);
+  const trial = isHere ? (await loading).tryContainment() : null;
   const versions = await preflight(repo, plan);
   for (const warning of warnings) note(`note: ${warning}`);
-  if (args.detach === true || hasFront(wanted)) {
+  if (!isHere) {
     const { commonDir } = repo;
     await createRun({ commonDir, plan, manifestText });
     const order = { run: plan.run, failed: false, force: false, tasks: null, budgetUsd: null, versions };
     return await (args.detach === true ? runDetached : runInFront)({ commonDir, order, wanted, color: args.color });
   }
   const { startRun } = await loading;
-  const end = await drive((hooks) => startRun({ repo, plan, manifestText, versions, ...hooks }), (frozen) => createReporting(wanted, frozen, args.color));
+  const end = await drive((hooks) => startRun({ repo, plan, manifestText, versions, ...(trial === null ? {} : { trial }), ...hooks }), (frozen) => createReporting(wanted, frozen, args.color));
   printSummary(end, args.color);
   await announceEnd(repo, end, { hasTerminal: process.stderr.isTTY });
   return end.exitCode;

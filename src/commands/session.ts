@@ -60,10 +60,19 @@ export interface SessionEnd extends DriverEnd {
 
 const TICK_MS = 125;
 
-/** Runs a new plan to its end. Throws OrchError when it cannot begin. `versions`: of the agents' programs, for the records. */
-export async function startRun(options: SessionOptions & { readonly plan: Plan; readonly manifestText: string | null; readonly versions?: Readonly<Record<string, string>> }): Promise<SessionEnd> {
-  const { repo, plan, manifestText, versions } = options;
-  const trial = tryContainment();
+/** What a new run is made of. */
+export interface StartOptions {
+  readonly plan: Plan;
+  readonly manifestText: string | null;
+  /** Of the agents' programs, for the records. */
+  readonly versions?: Readonly<Record<string, string>>;
+  /** What `tryContainment` has begun already. */
+  readonly trial?: Promise<Containment>;
+}
+
+/** Runs a new plan to its end. Throws OrchError when it cannot begin. */
+export async function startRun(options: SessionOptions & StartOptions): Promise<SessionEnd> {
+  const { repo, plan, manifestText, versions, trial = tryContainment() } = options;
   const paths = await createRun({ commonDir: repo.commonDir, plan, manifestText });
   const first: Fact = startedFact(plan, versions);
   await using lock = await acquire({ dir: paths.dir });
@@ -150,8 +159,8 @@ export async function mergeRun(options: SessionOptions & { readonly run: RunId; 
   return first === null ? null : await session({ ...options, trial, plan: loaded.plan, paths, lock, state, first, firmest: firmestOf(loaded.events) });
 }
 
-/** Begun at once, because it waits for programs, and so does what comes before it is needed for disks. */
-function tryContainment(): Promise<Containment> {
+/** The firmest way to hold agents together here. Begun early, because it waits for programs, and what comes before it is needed waits for disks. */
+export function tryContainment(): Promise<Containment> {
   const trial = firmestContainment(createClock());
   // Whoever awaits it is told, unless something else went wrong first.
   trial.catch(() => {});

@@ -1,6 +1,7 @@
 // The journal of a run: facts in, durable when the promise resolves. One writer, the holder of the run's lock; one file
 // per epoch. Never repairs itself after a failed write: the first failure ends it, and with it the run.
-import { open, stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { crashPoint } from '../lib/crash-point.ts';
 import type { RunEvent } from '../run/events.ts';
 import { syncDirectory } from './durable.ts';
@@ -74,7 +75,7 @@ export class Journal implements AsyncDisposable {
   static async open(options: JournalOptions): Promise<Journal> {
     const { dir, epoch } = options;
     const file = segmentFile(dir, epoch);
-    const lock = { file: lockFile(dir, epoch), identity: await requireLock(lockFile(dir, epoch), file) };
+    const lock = { file: lockFile(dir, epoch), identity: requireLock(lockFile(dir, epoch), file) };
     const loaded = options.loaded?.stamp === (await loadStamp(dir)) ? options.loaded : await loadJournal(dir);
     const header: Header = { v: FORMAT, type: 'journal', epoch, after: loaded.tail, writer: (options.writer ?? 'orch').slice(0, 200) };
     try {
@@ -177,11 +178,9 @@ export class Journal implements AsyncDisposable {
     }
     crashPoint('journal-written');
     // A successor deletes our lock before it reads. So if the lock is still there now, after the write, then whatever is
-    // acknowledged here is something that every successor has seen.
-    const [synced, held] = await Promise.allSettled([this.#file.datasync(), requireLock(this.#lock.file, this.#path)]);
-    if (synced.status === 'rejected') throw synced.reason;
-    if (held.status === 'rejected') throw held.reason;
-    if (held.value !== this.#lock.identity) throw lost(this.#path);
+    // acknowledged here is something that every successor has seen. After the sync: then it held for all of it.
+    await this.#file.datasync();
+    if (requireLock(this.#lock.file, this.#path) !== this.#lock.identity) throw lost(this.#path);
     this.#durableBytes += bytes.length;
     crashPoint('journal-synced');
   }
@@ -202,13 +201,10 @@ function openNew(file: string): Promise<JournalFile> {
   return open(file, 'wx', 0o600);
 }
 
-/** Which file a lock is, to the moment when it was written: not one that took its name since. Throws ESTALE if it is released or gone. */
-async function requireLock(lock: string, file: string): Promise<string> {
-  const found = await stat(lock).catch((error: unknown) => {
-    if (errnoOf(error) === 'ENOENT') return null;
-    throw error;
-  });
-  if (found === null || found.size === 0) throw lost(file);
+/** Which file a lock is, to the moment when it was written: not one that took its name since. Throws ESTALE if it is released or gone. At once, as it is asked for every batch. */
+function requireLock(lock: string, file: string): string {
+  const found = statSync(lock, { throwIfNoEntry: false });
+  if (found === undefined || found.size === 0) throw lost(file);
   return `${found.ino} ${found.mtimeMs}`;
 }
 

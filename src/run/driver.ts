@@ -311,7 +311,8 @@ export class Driver {
       if (wakeAt !== null) void this.#options.clock.until(wakeAt, timer.signal).then(resolve);
     });
     this.#wake = () => {};
-    timer.abort();
+    // With a reason: making the default one is dear.
+    timer.abort('done');
   }
 
   /** The journal is gone: nothing more is recorded, but what runs is stopped and its work saved before we leave. */

@@ -89,6 +89,18 @@ describe('much output', () => {
     }
   });
 
+  it('is no condition of a log: a silent program has an empty one, and adds nothing to one that is there', async () => {
+    const own = createProcesses({ clock: createClock() });
+    const logFile = rig.at('silent/output.log');
+    expect(await own.run(rig.shell('true', { logFile }))).toMatchObject({ truncated: false, outputBytes: 0 });
+    expect(readFileSync(logFile, 'utf8')).toBe('');
+    writeFileSync(logFile, 'earlier\n');
+    writeFileSync(`${logFile}.tail0`, 'of one that was killed');
+    await own.run(rig.shell('true', { logFile }));
+    expect(readFileSync(logFile, 'utf8')).toBe('earlier\n');
+    expect(readdirSync(rig.at('silent'))).toEqual(['output.log']);
+  });
+
   it('of several processes may share a log', async () => {
     const own = createProcesses({ clock: createClock(), logLimits: { headBytes: 10, segmentBytes: 5 } });
     const logFile = rig.at('shared.log');

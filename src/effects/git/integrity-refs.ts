@@ -58,9 +58,12 @@ export async function refChanges(repo: Repository, before: RefStates, { after, s
     const owner = now !== null && (await checkouts(repo)).some(({ log }) => isLogged(log, now, since)) ? 'theirs' : 'ours';
     changes.push(await changeOf(repo, ref, { before: sha, after: now, owner }));
   }
-  for (const ref of new Set([...before.keys(), ...after.keys()])) {
+  // Most are as they were, and there may be thousands.
+  const moved = [...before].filter(([ref, sha]) => after.get(ref) !== sha);
+  const made = [...after].filter(([ref]) => !before.has(ref));
+  for (const [ref] of [...moved, ...made]) {
     const [old, now] = [before.get(ref) ?? null, after.get(ref) ?? null];
-    if (old === now || settled.has(ref)) continue;
+    if (settled.has(ref)) continue;
     // New ones are orch's own doing; one that is there is never moved by anybody.
     if (ref.startsWith('refs/orch/rescue/') && old !== null) changes.push(await changeOf(repo, ref, { before: old, after: now, owner: 'ours' }));
     if (/^refs\/(heads|tags)\/(?!orch\/)/.test(ref)) {

@@ -5,9 +5,10 @@ import path from 'node:path';
 import type { Sha } from '../../plan/plan.ts';
 import { textOf } from '../small-file.ts';
 
-/** A file as it was when it was read; `text` null = it cannot be read. */
+/** A file as it was when it was read; `info` null = there was none, or it may have changed within one step of the clock. */
 interface Read {
-  readonly stamp: string;
+  readonly info: BigIntStats | null;
+  /** Null = it cannot be read. */
   readonly text: string | null;
 }
 
@@ -17,6 +18,7 @@ export function createRefReader(commonDir: string, prefixes: readonly string[]):
   let packed: { readonly text: string | null; readonly refs: ReadonlyMap<string, Sha> } = { text: null, refs: new Map() };
   return () => {
     const now = new Map<string, Read>();
+    const settledNs = BigInt(Date.now()) * 1_000_000n - CLOCK_STEP_NS;
     // Loose files first: git packs a reference before it deletes its file, so one that is gone here is found there.
     const loose = prefixes.flatMap((prefix) => filesBelow(commonDir, prefix)).flatMap((ref) => {
       const value = readAgain(ref);
@@ -28,28 +30,31 @@ export function createRefReader(commonDir: string, prefixes: readonly string[]):
     return resolved(new Map([...packed.refs, ...loose]));
 
     function readAgain(file: string): string | null {
-      const at = path.join(commonDir, file);
+      const at = `${commonDir}/${file}`;
+      const info = infoOf(at);
       const known = earlier.get(file);
-      const stamp = stampOf(at);
-      const read = known !== undefined && known.stamp === stamp ? known : { stamp, text: textOf(at) };
+      const isKnown = info !== null && known?.info != null && isSame(known.info, info);
+      // What is younger than a step of the clock is read again, however often.
+      const read = isKnown ? known : { info: info !== null && info.ctimeNs <= settledNs ? info : null, text: info === null ? null : textOf(at) };
       now.set(file, read);
       return read.text;
     }
   };
 }
 
-/** A clock of files may stand still for so long: what is younger is read again. */
+/** A clock of files may stand still for so long. */
 const CLOCK_STEP_NS = 50_000_000n;
 
-function stampOf(file: string): string {
-  let info: BigIntStats;
+function infoOf(file: string): BigIntStats | null {
   try {
-    info = lstatSync(file, { bigint: true });
+    return lstatSync(file, { bigint: true });
   } catch {
-    return 'none';
+    return null;
   }
-  const isYoung = BigInt(Date.now()) * 1_000_000n - info.ctimeNs < CLOCK_STEP_NS;
-  return `${info.ino}:${info.size}:${info.mtimeNs}:${info.ctimeNs}${isYoung ? `:${performance.now()}` : ''}`;
+}
+
+function isSame(a: BigIntStats, b: BigIntStats): boolean {
+  return a.ctimeNs === b.ctimeNs && a.mtimeNs === b.mtimeNs && a.ino === b.ino && a.size === b.size;
 }
 
 function packedRefs(text: string, prefixes: readonly string[]): Map<string, Sha> {

@@ -6,7 +6,7 @@ import { similarNames } from '../../lib/similar-names.ts';
 import type { Sha } from '../../plan/plan.ts';
 import type { Repository } from '../effects.ts';
 import { gitProgram } from './environment.ts';
-import { askGit, GitFailure, requireGit } from './plumbing.ts';
+import { askGit, GitFailure, gitRaw } from './plumbing.ts';
 
 /** The oldest git with `merge-tree --write-tree`, which merges without a working tree. */
 export const OLDEST_GIT = [2, 38, 0] as const;
@@ -16,14 +16,12 @@ export async function openRepository(cwd: string): Promise<Repository> {
   requireFolder(cwd);
   // All at once, because starting git is what takes the time; the first that is wrong is what is told.
   const repository = requireRepository(cwd);
-  const top = askGit(cwd, ['rev-parse', '--path-format=absolute', '--show-toplevel']);
   repository.catch(() => {});
   const gitVersion = await requireGitVersion(cwd);
-  const [commonDir, bare, inside, objectFormat] = await repository;
-  const topLevel = inside === 'true' ? await top : null;
+  const [commonDir, bare, inside, objectFormat, ...topLevel] = await repository;
   return {
     commonDir: commonDir ?? '',
-    topLevel: topLevel === null ? null : chomp(topLevel),
+    topLevel: inside === 'true' && topLevel.length > 0 ? topLevel.join('\n') : null,
     bare: bare === 'true',
     objectFormat: objectFormat === 'sha256' ? 'sha256' : 'sha1',
     gitVersion,
@@ -59,10 +57,15 @@ function requireFolder(cwd: string): void {
   }
 }
 
+/** The lines of one answer; those of the working tree come last, and only where there is one. */
 async function requireRepository(cwd: string): Promise<string[]> {
-  const args = ['rev-parse', '--path-format=absolute', '--git-common-dir', '--is-bare-repository', '--is-inside-work-tree', '--show-object-format'];
+  const args = ['rev-parse', '--path-format=absolute', '--git-common-dir', '--is-bare-repository', '--is-inside-work-tree', '--show-object-format', '--show-toplevel'];
   try {
-    return (await requireGit(args, { cwd })).toString().trim().split('\n');
+    const output = await gitRaw(args, { cwd });
+    const lines = chomp(output.stdout.toString()).split('\n');
+    // Outside of a working tree git refuses the last question when it has answered the others.
+    if (output.code !== 0 && (lines.length < 4 || lines[2] !== 'false')) throw new GitFailure(args, cwd, output);
+    return lines;
   } catch (cause) {
     const said = cause instanceof GitFailure ? cause.stderr : '';
     if (said.includes('dubious ownership')) {

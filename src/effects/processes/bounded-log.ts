@@ -1,7 +1,7 @@
 // A log file that keeps the beginning and the end of what is written and never grows by more than that: a head in the file
 // itself, after what it held before, then two segments beside it that overwrite each other; `close` joins them. Writing never fails the writer: a
 // full disk cuts the log short.
-import { constants } from 'node:fs';
+import { closeSync, constants, existsSync, mkdirSync, openSync } from 'node:fs';
 import { open, mkdir, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -50,11 +50,14 @@ export class BoundedLog {
 
   /** Writes what is queued and joins the parts. True = the file is not everything that was written. */
   async close(): Promise<boolean> {
-    await (this.#pumping ?? this.#pump());
+    if (this.#handle === null && this.#pumping === null && !this.#isBroken) this.#leaveEmpty();
+    else await this.#pumping;
     const isCut = await this.#join().catch(() => true);
     await this.#handle?.close().catch(() => undefined);
     this.#handle = null;
-    await Promise.all([0, 1].map((n) => rm(this.#segmentFile(n), { force: true }).catch(() => undefined)));
+    // Looked for at once: most logs never had any, and a trip through the thread pool costs more than the look.
+    const segments = [0, 1].map((n) => this.#segmentFile(n)).filter((file) => existsSync(file));
+    await Promise.all(segments.map((file) => rm(file, { force: true }).catch(() => undefined)));
     return isCut || this.#isBroken;
   }
 
@@ -75,6 +78,16 @@ export class BoundedLog {
       this.#onDrain();
     }
     this.#pumping = null;
+  }
+
+  /** Nothing was printed: the file is there all the same, without a trip through the thread pool for each step. */
+  #leaveEmpty(): void {
+    try {
+      mkdirSync(path.dirname(this.#file), { recursive: true });
+      closeSync(openSync(this.#file, constants.O_RDWR | constants.O_CREAT));
+    } catch {
+      this.#isBroken = true;
+    }
   }
 
   async #begin(): Promise<void> {
