@@ -28,6 +28,20 @@ export async function buildViewer() {
   return { script: textOf('script.js'), style: textOf('style.css') };
 }
 
+// Three of our dependencies ask for the width of text when somebody reads help, and making its patterns and its segmenter
+// takes a third of a start: it is made when it is first asked.
+const widthsWhenAsked = {
+  name: 'string-width when it is asked',
+  setup({ onResolve, onLoad }) {
+    const real = fileURLToPath(import.meta.resolve('string-width'));
+    onResolve({ filter: /^string-width$/ }, () => ({ path: 'string-width', namespace: 'when-asked' }));
+    onLoad({ filter: /^string-width$/, namespace: 'when-asked' }, () => ({
+      contents: `let width;\nmodule.exports = (text, options) => (width ??= require(${JSON.stringify(real)}).default)(text, options);`,
+      loader: 'js', resolveDir: root,
+    }));
+  },
+};
+
 export async function buildAll() {
   await rm(dist, { recursive: true, force: true });
   await build({
@@ -42,6 +56,7 @@ export async function buildAll() {
     // cosmiconfig can load TypeScript configuration; orch never asks it to, and the compiler is 10 MB.
     external: ['typescript'],
     chunkNames: 'chunks/[name]-[hash]',
+    plugins: [widthsWhenAsked],
     banner: { js: "import{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);" },
     legalComments: 'linked',
     minifySyntax: true,

@@ -261,6 +261,6 @@ export interface Workspaces {
   seclude(workspace: Workspace): Promise<GitMounts>;
   /** Variables that processes in this workspace need, so that their git sees it as orch does. */
   variables(workspace: Workspace): Promise<Readonly<Record<string, string>>>;
-  /** Empties the trash; resolves when the disk is clean. */
+  /** Empties the trash; resolves when the disk is clean and no process of its own is left. */
   flush(): Promise<void>;
 }

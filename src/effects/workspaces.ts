@@ -98,6 +98,7 @@ export async function createWorkspaces(init: WorkspacesInit): Promise<Workspaces
       await templates.clear();
       await context.clear();
       await trash.flush();
+      await context.refs.rest();
       await sweep(path.join(context.home, 'tmp'));
       // Folders of runs, and the root, stay as long as there is anything in them.
       for (const run of await readdir(root).catch(() => [])) await rmdir(path.join(root, run)).catch(() => {});

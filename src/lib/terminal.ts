@@ -44,7 +44,8 @@ export function textWidth(text: string): number {
   return NARROW.test(text) ? text.length : stringWidth(text);
 }
 
-const segmenter = new Intl.Segmenter();
+// Made when it is first needed: most starts never do, and it takes as long as reading a manifest.
+let segmenter: Intl.Segmenter | undefined;
 
 /**
  * The text if it fits into so many columns, else its beginning and `…`. Never splits a character or a cluster. Looks at
@@ -58,6 +59,7 @@ export function cutToWidth(text: string, columns: number): string {
   if (NARROW.test(head)) return `${head.slice(0, columns - 1)}…`;
   let kept = '';
   let width = 0;
+  segmenter ??= new Intl.Segmenter();
   for (const { segment } of segmenter.segment(head)) {
     const next = width + stringWidth(segment);
     if (next > columns - 1) break;

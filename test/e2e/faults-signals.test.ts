@@ -97,7 +97,7 @@ test.runIf(hasTerminals)('a terminal that is closed: the agent is stopped, its w
   const status = await project.status(run);
   expect(status).toMatchObject({ state: 'interrupted', exitCode: 129 });
   expect(project.git('show', `${status.tasks[0]?.head}:half.txt`)).toBe('half');
-  expect(processesOf(project)).toEqual([]);
+  await until('no process of the run is left', () => processesOf(project).length === 0);
   writeFileSync(at('go'), '');
   expect((await project.run(['resume', run])).code).toBe(0);
 });

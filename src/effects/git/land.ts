@@ -24,6 +24,8 @@ export interface Lander {
   land(from: Sha, to: Sha): Promise<Landing>;
   /** Whether the target, or what waits for it, contains a commit. */
   contains(commit: Sha): Promise<boolean>;
+  /** Ends the process that references are moved by, and waits for its end. */
+  rest(): Promise<void>;
 }
 
 /** Lands on `refs/heads/<target>`; what cannot, waits on `refs/heads/orch/<run>/merged`. */
@@ -88,5 +90,6 @@ export function createLander(repo: Repository, options: { run: RunId; target: st
       if (placed.isDone) return { kind: 'failed', message: `${options.target} is not where it was just put` };
       return putAside(aside, to, placed.because);
     },
+    rest: () => refs.rest(),
   };
 }

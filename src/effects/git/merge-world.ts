@@ -153,6 +153,7 @@ export async function openMergeWorld(options: MergeWorldOptions): Promise<GitMer
     async close() {
       await assembler.close();
       await pool.close();
+      await lander.rest();
     },
   };
 }

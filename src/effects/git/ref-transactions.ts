@@ -11,25 +11,38 @@ export interface TransactionsInit {
   readonly message: string;
 }
 
-/**
- * Makes all of these commands of `git update-ref --stdin` or none. Resolves with null, or with git's reason. Must not be
- * called again before that.
- */
-export type Transact = (commands: string) => Promise<string | null>;
+export interface Transactions {
+  /**
+   * Makes all of these commands of `git update-ref --stdin` or none. Resolves with null, or with git's reason. Must not be
+   * called again before that.
+   */
+  transact(commands: string): Promise<string | null>;
+  /** Ends the process, if there is one, and waits for its end. The next transaction starts another. */
+  rest(): Promise<void>;
+}
 
 /** Agents take minutes; what they need at their beginning and end comes in bursts. */
 const IDLE_MS = 1000;
 
-export function createTransactions(init: TransactionsInit): Transact {
+export function createTransactions(init: TransactionsInit): Transactions {
   let session: Session | null = null;
   let idle: NodeJS.Timeout | undefined;
-  return async (commands) => {
-    clearTimeout(idle);
-    session = session?.isOpen === true ? session : new Session(init);
-    const refusal = await session.transact(commands);
-    const used = session;
-    idle = setTimeout(() => used.end(), IDLE_MS).unref();
-    return refusal;
+  return {
+    async transact(commands) {
+      clearTimeout(idle);
+      session = session?.isOpen === true ? session : new Session(init);
+      const refusal = await session.transact(commands);
+      const used = session;
+      idle = setTimeout(() => used.end(), IDLE_MS).unref();
+      return refusal;
+    },
+    async rest() {
+      clearTimeout(idle);
+      const used = session;
+      session = null;
+      used?.end();
+      await used?.ended;
+    },
   };
 }
 
@@ -39,6 +52,8 @@ class Session {
   #said = '';
   #complained = '';
   #settle: ((refusal: string | null) => void) | null = null;
+  #hasEnded: () => void = () => undefined;
+  readonly ended: Promise<void> = new Promise((resolve) => { this.#hasEnded = resolve; });
   isOpen = true;
 
   constructor({ cwd, env, message }: TransactionsInit) {
@@ -74,11 +89,13 @@ class Session {
 
   end(): void {
     this.isOpen = false;
+    this.#keepAlive(true);
     this.#child?.stdin?.end();
   }
 
   #end(reason: string): void {
     this.isOpen = false;
+    this.#hasEnded();
     this.#complained = reason;
     this.#answer(reason.replace(/^fatal: (?:commit: )?/, ''));
   }

@@ -23,6 +23,8 @@ export interface Refs {
   resolve(names: readonly string[]): Promise<(Sha | null)[]>;
   /** Existing references under these prefixes or with these exact names. */
   list(patterns: readonly string[]): Promise<RefEntry[]>;
+  /** Ends the process that moves are made by, and waits for its end. */
+  rest(): Promise<void>;
 }
 export interface RefEntry {
   readonly ref: string;
@@ -42,7 +44,7 @@ interface Pending {
 export function createRefs(repo: Repository, { message = 'orch', env = {} }: { message?: string; env?: Readonly<Record<string, string>> } = {}): Refs {
   // What an agent planted must not make git fetch a missing object by a command of its own.
   const call = { cwd: repo.commonDir, env: { ...gitEnvironment(), GIT_DIR: repo.commonDir, GIT_NO_LAZY_FETCH: '1', ...env } };
-  const transact = createTransactions({ ...call, message });
+  const transactions = createTransactions({ ...call, message });
   let pending: Pending[] = [];
   let running = false;
 
@@ -51,7 +53,7 @@ export function createRefs(repo: Repository, { message = 'orch', env = {} }: { m
     const input = moves
       .map((m) => (m.to === null ? `delete ${m.ref} ${m.from ?? zero}\n` : `update ${m.ref} ${m.to} ${m.from ?? zero}\n`))
       .join('');
-    return await transact(input);
+    return await transactions.transact(input);
   };
   const drain = async (): Promise<void> => {
     running = true;
@@ -91,6 +93,7 @@ export function createRefs(repo: Repository, { message = 'orch', env = {} }: { m
         return { ref, sha, tree: tree || null, parents: parents === '' ? [] : parents.split(' '), worktree: worktree || null };
       });
     },
+    rest: () => transactions.rest(),
   };
 }
 
