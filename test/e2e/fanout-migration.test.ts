@@ -46,6 +46,8 @@ beforeAll(async () => {
   project = makeProject({ config: { agents: { codemod: { command: [process.execPath, CODEMOD] } }, agent: 'codemod' } });
   pick();
   project.commit('Add what is to be migrated', Object.fromEntries(originals));
+  // As repositories of that size are: three reads for each file of each worktree are saved.
+  project.git('repack', '-adq');
   // What lies about uncommitted is no part of it.
   project.write({ 'vendor/untracked.js': 'var a = 1;\n' });
   before = checkoutState(project);

@@ -38,6 +38,7 @@ function fill(): void {
   }
   for (let i = 0; i < DIRS; i += 1) cpSync(path.join(modules, 'yaml', 'dist', 'compose'), path.join(project.path, 'work', `dir-${i}`), { recursive: true });
   project.commit('Add what is to be worked on', { 'work/bad/broken.js': 'const = ;\n' });
+  project.git('repack', '-adq');
 }
 
 beforeAll(async () => {
