@@ -65,7 +65,7 @@ describe('what lands', () => {
 
   test('the merge of a run that has failed tasks takes what completed; 1 wins over 5', async () => {
     const project = projectOf();
-    const ended = await project.run(['run', project.manifest(`${TWO}  c: { run: "false" }\n  x: { run: "echo x > a.txt" }\n`), '--merge']);
+    const ended = await project.run(['run', project.manifest('tasks:\n  a: { run: "echo a > a.txt" }\n  b: { run: "echo b > b.txt" }\n  c: { run: "false" }\n  x: { run: "echo x > a.txt" }\n'), '--merge']);
     expect(ended.code, ended.stderr).toBe(1);
     expect(await merges(project)).toMatchObject({ b: 'merged', c: 'unmerged' });
     expect(show(project, 'main:b.txt')).toBe('b');
