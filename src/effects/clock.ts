@@ -46,3 +46,12 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
     signal?.addEventListener('abort', done, { once: true });
   });
 }
+
+/** Whether a promise is fulfilled before so many milliseconds have passed; waits no longer than that. */
+export async function isSettledWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
+  const enough = new AbortController();
+  const first = await Promise.race([promise.then(() => true), pause(ms, enough.signal).then(() => false)]);
+  // With a reason: making the default one is dear.
+  enough.abort('done');
+  return first;
+}

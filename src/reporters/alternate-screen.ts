@@ -2,6 +2,7 @@
 // write per frame, only the lines that changed. Knows nothing of tasks.
 import { RESTORE_TERMINAL } from '../lib/terminal.ts';
 import type { Output } from './reporter.ts';
+import { sizeOf } from './tty-window.ts';
 
 const ESC = '\u001B';
 const ENTER = `${ESC}[?1049h${ESC}[?25l${ESC}[H${ESC}[J`;
@@ -21,8 +22,7 @@ export class AlternateScreen {
 
   /** Of the screen now; 80 × 24 where it is not known. */
   size(): { readonly columns: number; readonly rows: number } {
-    const { columns, rows } = this.#output;
-    return { columns: columns > 0 ? Math.floor(columns) : 80, rows: rows > 0 ? Math.floor(rows) : 24 };
+    return sizeOf(this.#output);
   }
 
   open(): void {

@@ -12,6 +12,11 @@ const ERASE_LINE_END = `${ESC}[K`;
 const ERASE_BELOW = `${ESC}[J`;
 const up = (lines: number): string => (lines > 0 ? `\r${ESC}[${lines}A` : '\r');
 
+/** Columns and rows of a terminal; 80 × 24 for a stream that does not know them. */
+export function sizeOf({ columns, rows }: Pick<Output, 'columns' | 'rows'>): { readonly columns: number; readonly rows: number } {
+  return { columns: columns > 0 ? Math.floor(columns) : 80, rows: rows > 0 ? Math.floor(rows) : 24 };
+}
+
 /** Lines are ready to print: safe, coloured, at most columns − 1 wide. Between frames the cursor rests below the last line. */
 export class Window {
   readonly #output: Output;
@@ -26,8 +31,7 @@ export class Window {
 
   /** Size of the window now; what a stream that does not know it says is replaced by 80 × 24. */
   size(): { readonly columns: number; readonly rows: number } {
-    const { columns, rows } = this.#output;
-    return { columns: columns > 0 ? Math.floor(columns) : 80, rows: rows > 0 ? Math.floor(rows) : 24 };
+    return sizeOf(this.#output);
   }
 
   get isOpen(): boolean {

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { execa } from 'execa';
 import type { Exit } from '../../run/events.ts';
-import { pause } from '../clock.ts';
+import { isSettledWithin } from '../clock.ts';
 import type { ProcessSpec } from '../effects.ts';
 import type { Contained, Containment } from './containment.ts';
 import { codeOf, explainSpawnError } from './spawn-error.ts';
@@ -100,12 +100,4 @@ async function exitOf(supervision: Supervision, { contained, ended, stderr }: Wr
 
 function describe(exit: Exit): string {
   return exit.kind === 'code' ? `exit code ${exit.code}` : exit.kind === 'signal' ? exit.signal : exit.kind;
-}
-
-async function isSettledWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
-  const enough = new AbortController();
-  const first = await Promise.race([promise.then(() => true), pause(ms, enough.signal).then(() => false)]);
-  // With a reason: making the default one is dear.
-  enough.abort('done');
-  return first;
 }

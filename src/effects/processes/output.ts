@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import { LineSplitter } from '../../lib/lines.ts';
 import { Redactor } from '../../lib/redact.ts';
 import { Tail } from '../../lib/tail.ts';
-import { pause } from '../clock.ts';
+import { isSettledWithin } from '../clock.ts';
 import { BoundedLog, type LogLimits } from './bounded-log.ts';
 
 export interface OutputOptions {
@@ -46,10 +46,7 @@ export class Output {
 
   /** Waits for the end of the streams, but no longer than `drainMs`: a process that escaped may hold them open for ever. */
   async finish(drainMs: number): Promise<OutputSummary> {
-    const enough = new AbortController();
-    await Promise.race([this.#ended, pause(drainMs, enough.signal)]);
-    // With a reason, because making the default one costs more than all the rest of this function.
-    enough.abort('done');
+    await isSettledWithin(this.#ended, drainMs);
     for (const stream of this.#streams) stream.destroy();
     for (const end of this.#ends) end();
     const isLogCut = this.#log === null ? null : await this.#log.close();

@@ -1,6 +1,6 @@
 // Trees under a supervisor. In a pid namespace nothing escapes and the death of its first process ends all others at once;
 // under a subreaper nothing escapes either, but each process has to be ended by itself.
-import { pause } from '../clock.ts';
+import { isSettledWithin } from '../clock.ts';
 import type { Supervision } from './supervisor.ts';
 import type { ProcessRow, ProcessTable } from './table.ts';
 import { send, sinceOf, type ProcessTree, type Root, type Tree, type TreeScan } from './tree.ts';
@@ -99,8 +99,5 @@ export class SubreaperTree implements Tree {
 }
 
 async function hasBegun(supervision: Overseen, signal: NodeJS.Signals): Promise<void> {
-  if (signal === 'SIGKILL' || supervision.stage !== 'starting') return;
-  const enough = new AbortController();
-  await Promise.race([supervision.begun, pause(BEGIN_MS, enough.signal)]);
-  enough.abort('done');
+  if (signal !== 'SIGKILL' && supervision.stage === 'starting') await isSettledWithin(supervision.begun, BEGIN_MS);
 }
