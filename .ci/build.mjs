@@ -61,6 +61,8 @@ export async function buildAll() {
     legalComments: 'linked',
     minifySyntax: true,
     minifyWhitespace: true,
+    // What a start takes is mostly reading code; the names in a stack stay.
+    minifyIdentifiers: true,
     keepNames: true,
     define: { __ORCH_VERSION__: JSON.stringify(version), __ORCH_VIEWER__: JSON.stringify(await buildViewer()) },
     logLevel: 'warning',

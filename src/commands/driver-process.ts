@@ -7,7 +7,7 @@ import type { Output } from '../reporters/reporter.ts';
 import { announceEnd } from './announce.ts';
 import { drive } from './drive.ts';
 import type { FromDriver, ToDriver } from './background.ts';
-import { createReporting, printSummary, requireReporters } from './reporting.ts';
+import { loadReporting, printSummary, requireReporters } from './reporting.ts';
 import { resumeRun } from './session.ts';
 import { note } from './terminal.ts';
 
@@ -22,6 +22,7 @@ export async function driveCommand(): Promise<number> {
   try {
     const repo = await openRepository(process.cwd());
     const files = requireReporters({ reporter: order.reporters }).filter(({ file }) => file !== null);
+    const createReporting = await loadReporting(files);
     const { run, failed, force, tasks, versions, budgetUsd } = order;
     const end = await drive(
       async (hooks) => await resumeRun({
@@ -36,7 +37,7 @@ export async function driveCommand(): Promise<number> {
           send({ type: 'notice', line });
         },
       }),
-      (plan) => createReporting(files, plan, false, [createPlainReporter(plan, boundedLog())]),
+      (plan) => createReporting(plan, false, [createPlainReporter(plan, boundedLog())]),
       { isDetached: () => channel.isDetached },
     );
     printSummary(end, false);

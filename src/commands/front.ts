@@ -4,13 +4,13 @@ import { readFile } from 'node:fs/promises';
 import { createClock } from '../effects/clock.ts';
 import { EXIT, OrchError } from '../errors.ts';
 import { RESTORE_TERMINAL, safeText } from '../lib/terminal.ts';
-import type { RunId } from '../plan/plan.ts';
+import type { Plan, RunId } from '../plan/plan.ts';
 import type { Hub } from '../reporters/hub.ts';
 import { backgroundLog, startBackground, type Background, type BackgroundEnd, type DriveOrder } from './background.ts';
 import { follow, type Followed } from './follow.ts';
 import { createKeys, DETACH_KEY, type Keys } from './keys.ts';
 import { tellLater } from './notifications.ts';
-import { createReporting, printSummary, type ReportingFlags, type Wanted } from './reporting.ts';
+import { loadReporting, printSummary, type ReportingFlags, type Wanted } from './reporting.ts';
 import { listenForSignals, type SignalListener } from './signals.ts';
 import { outliveReaders } from './streams.ts';
 import { note, print } from './terminal.ts';
@@ -70,9 +70,10 @@ export async function runInFront({ commonDir, order, wanted, color }: FrontOptio
   const view: { hub: Hub | null } = { hub: null };
   const signals = passSignals(background, { keys, view });
   try {
+    const createReporting = await loadReporting(wanted.filter(({ file }) => file === null));
     await background.started;
     keys.open();
-    const listener = (plan: Parameters<typeof createReporting>[1]): Hub => (view.hub = createReporting(wanted.filter(({ file }) => file === null), plan, color));
+    const listener = (plan: Plan): Hub => (view.hub = createReporting(plan, color));
     const seen = await follow({ commonDir, run, listener, from: 'now', signal: leave.signal, over: over.signal });
     keys.close();
     await view.hub?.close();

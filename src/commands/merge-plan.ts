@@ -1,6 +1,6 @@
 // `orch merge --dry-run`: what would be merged, in which order, and what conflicts with what. Changes nothing.
 import type { Repository } from '../effects/effects.ts';
-import { changedPaths } from '../effects/git/merge-history.ts';
+import { createMergeHistory } from '../effects/git/merge-history.ts';
 import { conflictsAmong } from '../effects/git/merge-pairs.ts';
 import { branchTip } from '../effects/git/repository.ts';
 import { safeText } from '../lib/terminal.ts';
@@ -23,7 +23,9 @@ export interface MergePlanOptions {
 export async function printMergePlan(repo: Repository, { plan, state, started }: MergePlanOptions): Promise<void> {
   const { target, settings, tasks } = started;
   const branches = deliveredBranches(plan, state, tasks);
-  const paths = await changedPaths(repo, branches.map(({ start, tip }) => ({ from: start, to: tip })));
+  const history = createMergeHistory(repo);
+  const paths = await history.changedPaths(branches.map(({ start, tip }) => ({ from: start, to: tip })));
+  await history.rest();
   const ids = new Set(tasks);
   const candidates = branches.flatMap(({ id, tip, start, needs, size }, i): Candidate[] => {
     const changed = paths[i];

@@ -2,7 +2,7 @@
 import { mergeSettings } from '../config/resolve.ts';
 import type { Repository } from '../effects/effects.ts';
 import { commitsOf } from '../effects/git/merge-history.ts';
-import { branchTip, openRepository } from '../effects/git/repository.ts';
+import { openRepository } from '../effects/git/repository.ts';
 import { EXIT, OrchError } from '../errors.ts';
 import { resolveRun } from '../journal/run-list.ts';
 import { loadRun } from '../journal/store.ts';
@@ -17,7 +17,7 @@ import { drive } from './drive.ts';
 import type { MergeArgs } from './main.ts';
 import { printMergePlan } from './merge-plan.ts';
 import { requireRequestPlace } from './pull-requests.ts';
-import { createReporting, printSummary, requireReporters } from './reporting.ts';
+import { loadReporting, printSummary, requireReporters } from './reporting.ts';
 import { stateOf } from './records.ts';
 import { mergeRun } from './session.ts';
 import { note } from './terminal.ts';
@@ -42,7 +42,8 @@ export async function mergeCommand(args: Partial<MergeArgs>): Promise<number> {
     if (started !== null) await printMergePlan(repo, { plan: grownPlan(loaded.plan, state), state, started });
     return EXIT.ok;
   }
-  const end = await drive(async (hooks) => await mergeRun({ repo, run, request, ...hooks }), (plan) => createReporting(wanted, plan, args.color));
+  const createReporting = await loadReporting(wanted);
+  const end = await drive(async (hooks) => await mergeRun({ repo, run, request, ...hooks }), (plan) => createReporting(plan, args.color));
   if (end === null) return EXIT.ok;
   printSummary(end, args.color);
   if (end.journalError !== null || end.exitCode > 128) return end.exitCode;
@@ -79,10 +80,10 @@ async function requestOf(repo: Repository, { args, tasks: named }: Asked, { plan
   }
   const target = args.into ?? state.merging?.target ?? plan.target;
   if (target === null) throw new OrchError({ code: 'no-target', message: `${plan.run} began at ${plan.base.ref}, which is no branch: there is nothing to merge into`, hint: 'say which branch: --into NAME', exitCode: EXIT.usage });
-  if ((await branchTip(repo, target)) === null) throw new OrchError({ code: 'no-target', message: `there is no branch ${JSON.stringify(target)} to merge into`, hint: `name one that is there with --into, or make it: git branch ${target}`, exitCode: EXIT.usage });
+  const has = await commitsOf(repo, target, plan.base.sha);
+  if (has === null) throw new OrchError({ code: 'no-target', message: `there is no branch ${JSON.stringify(target)} to merge into`, hint: `name one that is there with --into, or make it: git branch ${target}`, exitCode: EXIT.usage });
   const deliverable = plan.tasks.flatMap(({ id }, index) => (isMergeable(state.tasks[index]) ? [id] : []));
   const wanted = named.length === 0 ? deliverable : withNeeds(plan, state, named.map((id) => requireDelivered(plan, state, id)));
-  const has = (await commitsOf(repo, target, plan.base.sha)) ?? new Set();
   const isMerged = (id: TaskId): boolean => {
     const task = state.tasks[plan.tasks.findIndex((each) => each.id === id)];
     return task?.merge?.status === 'merged' && task.merge.commit !== null && has.has(task.merge.commit);

@@ -3,7 +3,8 @@ import { mkdir, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock, Integrity, Processes, Repository } from '../effects/effects.ts';
 import { agentEnvironment } from '../effects/env.ts';
-import { changedPaths, commitsOf } from '../effects/git/merge-history.ts';
+import { KnownObjects } from '../effects/git/merge-changes.ts';
+import { createMergeHistory, type MergeHistory } from '../effects/git/merge-history.ts';
 import { freezeView, type FrozenView } from '../effects/git/merge-quarantine.ts';
 import { openMergeWorld, type MergeGuard } from '../effects/git/merge-world.ts';
 import { carry, createCopyList } from '../effects/workspaces/carry.ts';
@@ -72,7 +73,9 @@ function createMerge(options: MergingOptions, view: FrozenView | null): Phases['
       env: agentEnvironment({ parent: process.env, pass: plan.passEnv, set: { ORCH_RUN_ID: plan.run, ORCH_RUN_DIR: paths.dir, ORCH_BASE: plan.base.sha } }),
     });
     const leftOut: LeftOut[] = [];
-    const git = mergeGit({ ...options, view }, () => state);
+    const known = new KnownObjects();
+    const history = createMergeHistory(repo, known);
+    const git = mergeGit({ ...options, view, known, history }, () => state);
     const joined = { async next() {
       const arrival = await arrivals.next();
       state = arrival?.state ?? state;
@@ -88,6 +91,7 @@ function createMerge(options: MergingOptions, view: FrozenView | null): Phases['
         ...(how === undefined ? {} : { onWaiting: async (waiting) => await requestWaiting(request(), waiting, leftOut) }),
       });
     } finally {
+      await history.rest();
       await rm(secluded, { recursive: true, force: true });
     }
   };
@@ -112,16 +116,16 @@ export function mergeRoot({ run, worktrees }: Pick<Plan, 'run' | 'worktrees'>): 
 }
 
 /** `now`: the run as it is. */
-function mergeGit({ repo, clock, plan, view, integrity }: MergingOptions & { readonly view: FrozenView | null }, now: () => RunState): MergeGit {
+function mergeGit({ repo, clock, plan, view, integrity, known, history }: MergingOptions & { readonly view: FrozenView | null; readonly known: KnownObjects; readonly history: MergeHistory }, now: () => RunState): MergeGit {
   const root = mergeRoot(plan);
   const from = repo.topLevel;
   const copies = createCopyList(from ?? repo.commonDir);
   return {
-    commitsOf: async (branch, since) => await commitsOf(repo, branch, since),
-    changedPaths: async (pairs) => await changedPaths(repo, pairs),
+    commitsOf: async (branch, since) => await history.commitsOf(branch, since),
+    changedPaths: async (pairs) => await history.changedPaths(pairs),
     async open(target, settings, { commands, onNote }) {
       const world = await openMergeWorld({
-        repo, run: plan.run, target, keepsTarget: settings.pullRequest !== undefined, strategy: settings.strategy, policies: settings.conflicts, root, onNote, ...(view === null ? {} : { view }), guard: guardOf(plan, integrity), now: () => Math.floor(clock.now() / 1000),
+        repo, run: plan.run, target, keepsTarget: settings.pullRequest !== undefined, strategy: settings.strategy, policies: settings.conflicts, known, root, onNote, ...(view === null ? {} : { view }), guard: guardOf(plan, integrity), now: () => Math.floor(clock.now() / 1000),
         message: (id) => messageOf(grownPlan(plan, now()), now(), { id, settings }),
         verify: async (folder, commit, signal) => await commands.verify(folder, commit, signal),
         regenerate: async (folder, command) => await commands.regenerate(folder, command),

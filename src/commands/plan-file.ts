@@ -2,8 +2,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { looksLikePlan, parsePlan } from '../config/plan-file.ts';
 import type { Repository } from '../effects/effects.ts';
-import { isAncestor } from '../effects/git/inspect.ts';
-import { openRepository, resolveBase } from '../effects/git/repository.ts';
+import { isAncestor, openRepository, resolveBase } from '../effects/git/repository.ts';
 import { EXIT, OrchError } from '../errors.ts';
 import { freeRunId } from '../journal/store.ts';
 import { formatDiagnostics } from '../manifest/diagnostic.ts';

@@ -2,10 +2,9 @@
 // A host that cannot be used is found before a run or a merge begins.
 import type { Repository } from '../effects/effects.ts';
 import { chooseForge, createForge, type Forge } from '../effects/forge.ts';
-import { isAncestor } from '../effects/git/inspect.ts';
 import { commitsOf } from '../effects/git/merge-history.ts';
 import { remoteOf, type Remote } from '../effects/git/remote.ts';
-import { branchTip, repositoryFolder } from '../effects/git/repository.ts';
+import { branchTip, isAncestor, repositoryFolder } from '../effects/git/repository.ts';
 import { EXIT, OrchError } from '../errors.ts';
 import { Redactor, secretsOf } from '../lib/redact.ts';
 import { deliveredBranches } from '../merging/branches.ts';

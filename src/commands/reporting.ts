@@ -14,7 +14,6 @@ import type { Output, Reporter } from '../reporters/reporter.ts';
 import { endText, terminalNotification } from '../reporters/notification.ts';
 import { statusDocument } from '../reporters/status.ts';
 import { summaryLines } from '../reporters/summary.ts';
-import { createTtyReporter } from '../reporters/tty.ts';
 import { LONG_RUN_MS } from './announce.ts';
 import type { SessionEnd } from './session.ts';
 import { note, outputOf } from './terminal.ts';
@@ -53,8 +52,24 @@ function requireReporter(text: string): Wanted {
   return { kind, file: rest.length > 0 ? rest.join('=') : null };
 }
 
-/** The reporters, as one. */
-export function createReporting(wanted: readonly Wanted[], plan: Plan, color: boolean | undefined, others: readonly Reporter[] = []): Hub {
+/** Makes the reporters of a run, as one. */
+export type CreateReporting = (plan: Plan, color: boolean | undefined, others?: readonly Reporter[]) => Hub;
+
+/** Loads what these reporters take: most starts have no use for the live view. */
+export async function loadReporting(wanted: readonly Wanted[]): Promise<CreateReporting> {
+  const live = wanted.some(({ kind }) => kind === 'tty') ? await import('../reporters/tty.ts') : null;
+  return (plan, color, others = []) => reportingOf({ wanted, createTty: live?.createTtyReporter ?? null, plan, color, others });
+}
+
+interface ReportingParts {
+  readonly wanted: readonly Wanted[];
+  readonly createTty: ((plan: Plan, output: Output) => Reporter) | null;
+  readonly plan: Plan;
+  readonly color: boolean | undefined;
+  readonly others: readonly Reporter[];
+}
+
+function reportingOf({ wanted, createTty, plan, color, others }: ReportingParts): Hub {
   const reporters = wanted.map(({ kind, file }): Reporter => {
     if (kind === 'junit') return createJunitReporter(plan, async (xml) => { await outputFile(file ?? 'junit.xml', xml); });
     if (file !== null) {
@@ -65,7 +80,7 @@ export function createReporting(wanted: readonly Wanted[], plan: Plan, color: bo
     }
     if (kind === 'json') return createJsonReporter(outputOf(process.stdout, color));
     if (kind === 'github') return createGithubReporter(plan, outputOf(process.stderr, color), githubStep());
-    return kind === 'tty' ? createTtyReporter(plan, outputOf(process.stderr, color)) : createPlainReporter(plan, outputOf(process.stderr, color));
+    return kind === 'tty' && createTty !== null ? createTty(plan, outputOf(process.stderr, color)) : createPlainReporter(plan, outputOf(process.stderr, color));
   });
   return createHub([...reporters, ...others], {
     onReporterFailure: (_, error) => note(`a reporter failed and was dropped; the run goes on: ${error instanceof Error ? error.message : String(error)}`),

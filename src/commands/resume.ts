@@ -4,7 +4,7 @@ import { resolveRun } from '../journal/run-list.ts';
 import { announceEnd } from './announce.ts';
 import { requireUsd } from './budget.ts';
 import type { ResumeArgs } from './main.ts';
-import { createReporting, printSummary, requireReporters, type ReportingFlags } from './reporting.ts';
+import { loadReporting, printSummary, requireReporters, type ReportingFlags } from './reporting.ts';
 import { drive } from './drive.ts';
 import { hasFront, requireDetachable, runDetached, runInFront } from './front.ts';
 import { resumeRun, type ResumeOptions } from './session.ts';
@@ -25,8 +25,9 @@ export async function resumeAndReport(options: ResumeOptions, args: ReportingFla
     const { repo: { commonDir }, run, failed, force, tasks = null, budgetUsd = null } = options;
     return await (args.detach === true ? runDetached : runInFront)({ commonDir, order: { run, failed, force, tasks, budgetUsd, versions: {} }, wanted, color: args.color });
   }
+  const createReporting = await loadReporting(wanted);
   const end = await drive((hooks) => resumeRun({ ...options, ...hooks }),
-    (plan) => createReporting(wanted, plan, args.color));
+    (plan) => createReporting(plan, args.color));
   printSummary(end, args.color);
   await announceEnd(options.repo, end, { hasTerminal: process.stderr.isTTY });
   return end.exitCode;

@@ -5,7 +5,7 @@ import type { RunArgs } from './main.ts';
 import { printPlan } from './plan.ts';
 import { requirePlan } from './planning.ts';
 import { preflight } from './preflight.ts';
-import { createReporting, printSummary, requireReporters } from './reporting.ts';
+import { loadReporting, printSummary, requireReporters } from './reporting.ts';
 import { createRun } from '../journal/store.ts';
 import { drive } from './drive.ts';
 import { hasFront, requireDetachable, runDetached, runInFront } from './front.ts';
@@ -41,7 +41,8 @@ export async function runCommand(args: Partial<RunArgs>): Promise<number> {
     return await (args.detach === true ? runDetached : runInFront)({ commonDir, order, wanted, color: args.color });
   }
   const { startRun } = await loading;
-  const end = await drive((hooks) => startRun({ repo, plan, manifestText, versions, ...(trial === null ? {} : { trial }), ...hooks }), (frozen) => createReporting(wanted, frozen, args.color));
+  const createReporting = await loadReporting(wanted);
+  const end = await drive((hooks) => startRun({ repo, plan, manifestText, versions, ...(trial === null ? {} : { trial }), ...hooks }), (frozen) => createReporting(frozen, args.color));
   printSummary(end, args.color);
   await announceEnd(repo, end, { hasTerminal: process.stderr.isTTY });
   return end.exitCode;

@@ -13,6 +13,7 @@ import { createFiles } from '../effects/files.ts';
 import { createIntegrity } from '../effects/git/integrity.ts';
 import { createLander } from '../effects/git/land.ts';
 import { createProcesses } from '../effects/processes.ts';
+import { loadExeca } from '../effects/processes/child.ts';
 import type { Containment } from '../effects/processes/containment.ts';
 import { firmestContainment, firmnessNote } from '../effects/processes/tiers.ts';
 import { createWorkspaces } from '../effects/workspaces.ts';
@@ -191,6 +192,8 @@ async function session(begun: Begun): Promise<SessionEnd> {
   const { repo, plan, paths, lock, state, first } = begun;
   const clock = createClock();
   const since = clock.now();
+  // While others are waited for.
+  if (first.type !== 'merge-started') void loadExeca();
   const isolation = await requireIsolation({ plan, repo, clock, notice: (line) => begun.onNotice?.(line) });
   const containment = await begun.trial;
   const firmness = begun.firmest === undefined ? null : firmnessNote(containment.tier, begun.firmest);

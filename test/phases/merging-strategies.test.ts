@@ -1,6 +1,7 @@
 // Squash, rebase, conflict policies, kept conflicts, attributes, and the audit that would notice a wrong stack. Real git.
 import { afterEach, expect, test } from 'vitest';
 import { auditStack } from '../../src/effects/git/merge-audit.ts';
+import { KnownObjects } from '../../src/effects/git/merge-changes.ts';
 import type { Assembly, MergeBranch } from '../../src/effects/git/merge-assemble.ts';
 import { makeMergeRig, type MergeRig } from '../support/merge-rig.ts';
 import { makeRepo, type Files } from '../support/repo.ts';
@@ -23,7 +24,7 @@ const lastOf = ({ steps }: Assembly): string => steps.at(-1)?.commit ?? '';
 const show = (rig: MergeRig, commit: string, file: string): string => rig.git('show', `${commit}:${file}`);
 async function audit(rig: MergeRig, onto: string, branches: readonly MergeBranch[], { steps }: Pick<Assembly, 'steps'>): Promise<string[]> {
   const inOrder = steps.flatMap((step) => branches.filter(({ id }) => id === step.id).map((branch) => ({ branch, commit: step.commit, resolved: step.resolved })));
-  return auditStack({ cwd: rig.repo.path, env: { ...process.env } as Record<string, string> }, onto, inOrder);
+  return auditStack({ cwd: rig.repo.path, env: { ...process.env } as Record<string, string>, known: new KnownObjects() }, onto, inOrder);
 }
 
 test('squash: one commit for each branch, with its message; a dependent brings only its own work', async () => {

@@ -4,10 +4,9 @@ import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { projectOf } from '../../src/effects/forge.ts';
-import { isAncestor } from '../../src/effects/git/inspect.ts';
 import { runProgram } from '../../src/effects/git/plumbing.ts';
 import { remoteOf, withoutCredentials, type Remote } from '../../src/effects/git/remote.ts';
-import { openRepository } from '../../src/effects/git/repository.ts';
+import { isAncestor, openRepository } from '../../src/effects/git/repository.ts';
 import { makeRepo, runGit, type TestRepo } from '../support/repo.ts';
 
 let repo: TestRepo;

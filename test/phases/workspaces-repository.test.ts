@@ -6,10 +6,10 @@ import process from 'node:process';
 import * as fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { OrchError } from '../../src/errors.ts';
-import { diffText, isAncestor, logOneline } from '../../src/effects/git/inspect.ts';
+import { diffText, logOneline } from '../../src/effects/git/inspect.ts';
 import { gitRaw } from '../../src/effects/git/plumbing.ts';
 import { createRefs } from '../../src/effects/git/refs.ts';
-import { branchTip, currentBranch, defaultWorktreesRoot, dirtySummary, hasPlainLayout, openRepository, requireBranchNamespace, resolveBase } from '../../src/effects/git/repository.ts';
+import { branchTip, currentBranch, defaultWorktreesRoot, dirtySummary, hasPlainLayout, isAncestor, openRepository, requireBranchNamespace, resolveBase } from '../../src/effects/git/repository.ts';
 import { isBranchName } from '../../src/lib/ref-name.ts';
 import { checkoutState, makeRepo, type TestRepo, writeFiles } from '../support/repo.ts';
 

@@ -1,9 +1,8 @@
-// Questions about commits that commands answer for people: differences, logs, ancestry. Read-only, and never runs an
+// Questions about commits that commands answer for people: differences and logs. Read-only, and never runs an
 // external diff or a text conversion that a repository configures.
 import type { Sha } from '../../plan/plan.ts';
 import type { Repository } from '../effects.ts';
 import { gitClient } from './client.ts';
-import { gitRaw } from './plumbing.ts';
 import { repositoryFolder } from './repository.ts';
 
 /** The difference between two commits as text for people; rejects when one of them does not exist. */
@@ -18,10 +17,4 @@ export function diffText(repo: Repository, from: Sha, to: Sha, options: { form: 
 export async function logOneline(repo: Repository, from: Sha, to: Sha): Promise<string[]> {
   const out = await gitClient(repositoryFolder(repo)).raw(['log', '--no-color', '--format=%h %s', '--end-of-options', `${from}..${to}`, '--']);
   return out.split('\n').filter((line) => line !== '');
-}
-
-/** Whether `ancestor` is reachable from `descendant`; false when either does not exist. */
-export async function isAncestor(repo: Repository, ancestor: string, descendant: string): Promise<boolean> {
-  const output = await gitRaw(['merge-base', '--is-ancestor', ancestor, descendant], { cwd: repositoryFolder(repo) });
-  return output.code === 0;
 }

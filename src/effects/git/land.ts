@@ -76,11 +76,10 @@ export function createLander(repo: Repository, options: { run: RunId; target: st
       if (at === null || tip === null) return { kind: 'failed', message: `branch ${options.target} does not exist` };
       if (tip !== from) return { kind: 'moved', to: tip };
       if (options.keepsTarget === true) return putAside(aside, to, 'it is to be merged by pull request');
-      const symbolic = await gitRaw(['symbolic-ref', '-q', target], call);
+      const [symbolic, isForward, checkouts] = await Promise.all([gitRaw(['symbolic-ref', '-q', target], call), isAncestor(to, at), checkoutsOf(repo, target)]);
       if (symbolic.code === 0) return putAside(aside, to, `${options.target} is another name for ${symbolic.stdout.toString().trim()}`);
       // With results that wait and a target that has gone its own way, there is nothing to fast-forward.
-      if (!(await isAncestor(to, at))) return putAside(aside, to, `${options.target} has moved on`, `git merge ${waiting}`);
-      const checkouts = await checkoutsOf(repo, target);
+      if (!isForward) return putAside(aside, to, `${options.target} has moved on`, `git merge ${waiting}`);
       const placed = await place(at, to, checkouts);
       crashPoint('target-moved');
       const [now] = await refs.resolve([target]);

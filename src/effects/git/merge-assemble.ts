@@ -6,7 +6,7 @@ import type { RunId, Sha, TaskId } from '../../plan/plan.ts';
 import type { Repository } from '../effects.ts';
 import { createAttributes } from './merge-attributes.ts';
 import type { Merging } from './merge-branch.ts';
-import { treesOf, type MergeCall } from './merge-changes.ts';
+import { KnownObjects, treesOf, type MergeCall } from './merge-changes.ts';
 import { identityOf, writeCommit } from './merge-commit.ts';
 import { forgetStacks, keepStack } from './merge-keep.ts';
 import type { ConflictPolicy } from './merge-policy.ts';
@@ -57,6 +57,8 @@ export interface AssemblerOptions {
   readonly run: RunId;
   readonly strategy: MergeStrategy;
   readonly policies: readonly ConflictPolicy[];
+  /** Of the branches, as far as somebody has looked at them. */
+  readonly known?: KnownObjects;
   /** Absent: the repository's own configuration. */
   readonly view?: FrozenView;
   /** Absent: a conflict that asks for it stays one. */
@@ -81,21 +83,17 @@ export async function openAssembler(options: AssemblerOptions): Promise<Assemble
   const quarantine = await openQuarantine(repo, options.view);
   const attributes = createAttributes({ cwd: quarantine.folder, env: quarantine.env }, path.join(quarantine.folder, 'attributes'));
   await mkdir(attributes.folder, { recursive: true });
-  const call: MergeCall = { cwd: attributes.folder, env: { ...quarantine.env, GIT_WORK_TREE: attributes.folder } };
+  const call: MergeCall = { cwd: attributes.folder, env: { ...quarantine.env, GIT_WORK_TREE: attributes.folder }, known: options.known ?? new KnownObjects() };
   const identity = await identityOf(call);
-  const trees = new Map<Sha, Sha>();
+  const written = new Map<Sha, Sha>();
   let mergeTree = createMergeTree(call, repo.gitVersion);
   const merging: Merging = {
     quarantine, call, options,
     identity: () => `${identity} ${options.now()} +0000`,
-    async treeOf(commit) {
-      const tree = trees.get(commit) ?? (await treesOf(call, [commit])).get(commit) ?? commit;
-      trees.set(commit, tree);
-      return tree;
-    },
+    treeOf: async (commit) => written.get(commit) ?? (await treesOf(call, [commit])).get(commit) ?? commit,
     async commit(text) {
       const sha = await writeCommit(quarantine.objects, repo.objectFormat, text);
-      trees.set(sha, text.tree);
+      written.set(sha, text.tree);
       return sha;
     },
     async mergeTree(ours, theirs) {

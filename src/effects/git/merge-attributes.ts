@@ -3,8 +3,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Sha } from '../../plan/plan.ts';
-import type { MergeCall } from './merge-changes.ts';
-import { requireGit, splitNul } from './plumbing.ts';
+import { requireGit, splitNul, type GitPlace } from './plumbing.ts';
 
 const IS_ATTRIBUTES = /[\t/]\.gitattributes$/;
 
@@ -15,7 +14,7 @@ export interface Attributes {
 }
 
 /** An empty folder, until the first `follow`. */
-export function createAttributes(call: MergeCall, folder: string): Attributes {
+export function createAttributes(call: GitPlace, folder: string): Attributes {
   let present: Sha | null = null;
   let files = '';
   return {
@@ -37,13 +36,13 @@ export function createAttributes(call: MergeCall, folder: string): Attributes {
   };
 }
 
-async function isUnchanged(call: MergeCall, from: Sha, to: Sha): Promise<boolean> {
+async function isUnchanged(call: GitPlace, from: Sha, to: Sha): Promise<boolean> {
   const out = await requireGit(['diff-tree', '-r', '--name-only', '--no-renames', from, to, '--', ':(glob)**/.gitattributes'], call);
   return out.length === 0;
 }
 
 /** `<mode> <type> <sha> TAB <path>`; links are not followed, as git does not either. */
-async function write(call: MergeCall, folder: string, entry: string): Promise<void> {
+async function write(call: GitPlace, folder: string, entry: string): Promise<void> {
   const tab = entry.indexOf('\t');
   const [mode = '', , sha = ''] = entry.slice(0, tab).split(' ');
   if (!mode.startsWith('100')) return;

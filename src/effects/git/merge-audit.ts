@@ -1,9 +1,9 @@
 // Checks, by other means than those that made it, that a stack of merges is what it claims to be: each step has its
 // branch's changes, and no step undoes anything. Reads only.
 import type { Sha } from '../../plan/plan.ts';
-import { differences, treesOf, type Change, type MergeCall } from './merge-changes.ts';
+import { differences, type Change, type MergeCall } from './merge-changes.ts';
 import type { MergeBranch } from './merge-assemble.ts';
-import { requireGit } from './plumbing.ts';
+import { requireGit, type GitPlace } from './plumbing.ts';
 import { foldersOf } from '../../lib/path-overlaps.ts';
 
 export interface AuditStep {
@@ -20,15 +20,12 @@ export interface AuditStep {
 export async function auditStack(call: MergeCall, onto: Sha, steps: readonly AuditStep[]): Promise<string[]> {
   if (steps.length === 0) return [];
   const commits = steps.map(({ commit }) => commit);
-  const problems = await checkChain(call, onto, commits);
-  const bases = await mergeBases(call, onto, steps);
-  const trees = await treesOf(call, [onto, ...commits, ...steps.map(({ branch }) => branch.tip), ...bases]);
-  const tree = (commit: Sha): Sha => trees.get(commit) ?? commit;
+  const [problems, bases] = await Promise.all([checkChain(call, onto, commits), mergeBases(call, onto, steps)]);
   const distinct = [...new Set(bases)];
   const found = await differences(call, [
-    ...steps.map(({ commit }, i) => ({ from: tree(commits[i - 1] ?? onto), to: tree(commit) })),
-    ...steps.map(({ branch }, i) => ({ from: tree(bases[i] ?? onto), to: tree(branch.tip) })),
-    ...distinct.map((base) => ({ from: tree(base), to: tree(onto) })),
+    ...steps.map(({ commit }, i) => ({ from: commits[i - 1] ?? onto, to: commit })),
+    ...steps.map(({ branch }, i) => ({ from: bases[i] ?? onto, to: branch.tip })),
+    ...distinct.map((base) => ({ from: base, to: onto })),
   ]);
   const moved = new Map(distinct.map((base, i) => [base, othersOf(found[2 * steps.length + i] ?? [])]));
   const before = othersOf([]);
@@ -42,7 +39,7 @@ export async function auditStack(call: MergeCall, onto: Sha, steps: readonly Aud
 }
 
 /** First parents lead from the last step through all the others down to where the stack was put. */
-async function checkChain(call: MergeCall, onto: Sha, commits: readonly Sha[]): Promise<string[]> {
+async function checkChain(call: GitPlace, onto: Sha, commits: readonly Sha[]): Promise<string[]> {
   const out = await requireGit(['rev-list', '--first-parent', '--reverse', `${onto}..${commits.at(-1) ?? onto}`], call);
   const line = [onto, ...out.toString().split('\n').filter((sha) => sha !== '')];
   let at = 0;
@@ -54,12 +51,12 @@ async function checkChain(call: MergeCall, onto: Sha, commits: readonly Sha[]): 
   return [];
 }
 
-async function mergeBases(call: MergeCall, onto: Sha, steps: readonly AuditStep[]): Promise<Sha[]> {
+async function mergeBases(call: GitPlace, onto: Sha, steps: readonly AuditStep[]): Promise<Sha[]> {
   const bases: Sha[] = [];
   const known = new Map<Sha, Sha>();
   for (const { branch } of steps) {
     // Work is counted from the start where the target has it, and from the common ancestor where it does not.
-    const base = known.get(branch.start) ?? (await requireGit(['merge-base', branch.start, onto], call)).toString().trim();
+    const base = known.get(branch.start) ?? (branch.start === onto ? onto : (await requireGit(['merge-base', branch.start, onto], call)).toString().trim());
     known.set(branch.start, base);
     bases.push(base);
   }

@@ -1,7 +1,7 @@
 // What branches changed, read for all of them at once: one process for their history, one for their trees, one for the
-// differences. Reads only. Paths are latin1 strings, which lose no byte.
+// differences, and none for what is known. Reads only. Paths are latin1 strings, which lose no byte.
 import type { Sha } from '../../plan/plan.ts';
-import { requireGit } from './plumbing.ts';
+import { requireGit, type GitPlace } from './plumbing.ts';
 
 export interface Change {
   readonly status: 'A' | 'D' | 'M' | 'T';
@@ -11,30 +11,51 @@ export interface Change {
   readonly path: string;
 }
 
+/** What git has said of commits and trees. They never become others, so that nothing is asked twice. */
+export class KnownObjects {
+  /** Of commits. */
+  readonly trees = new Map<Sha, Sha>();
+  /** Of two trees: `<from> <to>`. */
+  readonly changes = new Map<string, readonly Change[]>();
+}
+
 /** How a git process of this module is started. */
-export interface MergeCall {
-  readonly cwd: string;
-  readonly env: Readonly<Record<string, string>>;
+export interface MergeCall extends GitPlace {
+  /** What does not have to be asked; what is asked is added. */
+  readonly known: KnownObjects;
+}
+
+/** A pair of commits or of trees. */
+interface Pair {
+  readonly from: Sha;
+  readonly to: Sha;
 }
 
 /** The trees of commits. Throws when one does not exist. */
-export async function treesOf(call: MergeCall, commits: readonly Sha[]): Promise<Map<Sha, Sha>> {
-  const distinct = [...new Set(commits)];
-  const out = await requireGit(['cat-file', '--batch-check=%(objectname) %(objecttype)'], { ...call, input: distinct.map((sha) => `${sha}^{tree}\n`).join('') });
+export async function treesOf({ cwd, env, known: { trees } }: MergeCall, commits: readonly Sha[]): Promise<ReadonlyMap<Sha, Sha>> {
+  const unknown = [...new Set(commits)].filter((sha) => !trees.has(sha));
+  if (unknown.length === 0) return trees;
+  const out = await requireGit(['cat-file', '--batch-check=%(objectname) %(objecttype)', '--buffer'], { cwd, env, input: unknown.map((sha) => `${sha}^{tree}\n`).join('') });
   const lines = out.toString().split('\n');
-  return new Map(distinct.map((sha, i) => {
+  for (const [i, sha] of unknown.entries()) {
     const tree = /^([0-9a-f]{40,64}) tree$/.exec(lines[i] ?? '')?.[1];
     if (tree === undefined) throw new Error(`commit ${sha} does not exist in this repository`);
-    return [sha, tree];
-  }));
+    trees.set(sha, tree);
+  }
+  return trees;
 }
 
-/** The differences of pairs of trees, in the order asked for. A rename is a deletion and an addition. */
-export async function differences(call: MergeCall, pairs: readonly { readonly from: Sha; readonly to: Sha }[]): Promise<readonly (readonly Change[])[]> {
-  if (pairs.length === 0) return [];
-  const input = pairs.map(({ from, to }) => `${from} ${to}\n`).join('');
-  const out = await requireGit(['diff-tree', '--stdin', '-r', '-z', '--raw', '--no-renames', '--no-abbrev'], { ...call, input });
-  return parseDifferences(out.toString('latin1'), pairs.length);
+/** The differences of pairs of commits, in the order asked for. A rename is a deletion and an addition. */
+export async function differences(call: MergeCall, pairs: readonly Pair[]): Promise<readonly (readonly Change[])[]> {
+  const { cwd, env, known: { changes } } = call;
+  const trees = await treesOf(call, pairs.flatMap(({ from, to }) => [from, to]));
+  const keys = pairs.map(({ from, to }) => `${trees.get(from) ?? from} ${trees.get(to) ?? to}`);
+  const unknown = [...new Set(keys)].filter((key) => !changes.has(key));
+  if (unknown.length > 0) {
+    const out = await requireGit(['diff-tree', '--stdin', '-r', '-z', '--raw', '--no-renames', '--no-abbrev'], { cwd, env, input: unknown.map((key) => `${key}\n`).join('') });
+    for (const [i, found] of parseDifferences(out.toString('latin1'), unknown.length).entries()) changes.set(unknown[i] ?? '', found);
+  }
+  return keys.map((key) => changes.get(key) ?? []);
 }
 
 /** Each pair is answered by a line that repeats it, then `:<old mode> <mode> <old sha> <sha> <status> NUL <path> NUL` for each change. */
@@ -65,7 +86,7 @@ export interface Ancestry {
 }
 
 /** The ancestries of branches above a target. Commits that two branches share are in both. */
-export async function ancestriesOf(call: MergeCall, target: Sha, tips: readonly Sha[]): Promise<Map<Sha, Ancestry>> {
+export async function ancestriesOf(call: GitPlace, target: Sha, tips: readonly Sha[]): Promise<Map<Sha, Ancestry>> {
   const out = await requireGit(['rev-list', '--parents', '--stdin'], { ...call, input: `${[...new Set(tips)].join('\n')}\n^${target}\n` });
   const parents = new Map(out.toString().split('\n').filter((line) => line !== '').map((line) => {
     const [commit = '', ...rest] = line.split(' ');

@@ -6,8 +6,7 @@ import { promisify } from 'node:util';
 import { deflate } from 'node:zlib';
 import type { Repository } from '../effects.ts';
 import type { Sha } from '../../plan/plan.ts';
-import type { MergeCall } from './merge-changes.ts';
-import { gitRaw, requireGit } from './plumbing.ts';
+import { gitRaw, requireGit, type GitPlace } from './plumbing.ts';
 
 const compress = promisify(deflate);
 
@@ -36,7 +35,7 @@ export async function writeCommit(objects: string, format: Repository['objectFor
 }
 
 /** `Name <email>` of whoever merges: the user, or orch where the user has no identity. */
-export async function identityOf(call: MergeCall): Promise<string> {
+export async function identityOf(call: GitPlace): Promise<string> {
   const output = await gitRaw(['var', 'GIT_COMMITTER_IDENT'], call);
   const found = output.code === 0 ? /^(.*<.*>) \d+ [+-]\d{4}$/.exec(output.stdout.toString().trim())?.[1] : undefined;
   return found ?? 'orch <orch@localhost>';
@@ -51,7 +50,7 @@ export interface OldCommit {
 }
 
 /** The commits of `from..to` that are no merges, oldest first. */
-export async function commitsBetween(call: MergeCall, from: Sha, to: Sha): Promise<OldCommit[]> {
+export async function commitsBetween(call: GitPlace, from: Sha, to: Sha): Promise<OldCommit[]> {
   const format = '%H%n%P%n%an <%ae> %ad%n%B%x00';
   const out = await requireGit(['log', '--reverse', '--topo-order', '--no-merges', '--date=raw', `--format=tformat:${format}`, `${from}..${to}`, '--'], call);
   return out.toString('latin1').split('\0\n').filter((entry) => entry !== '').map((entry) => {

@@ -1,31 +1,65 @@
-// What a merge asks of the history before it begins: what a branch has already, and which paths deliveries changed. Reads only.
+// What a merge asks of the history: what a branch has already, and which paths deliveries changed. Reads only.
 import type { Sha } from '../../plan/plan.ts';
+import { isBranchName } from '../../lib/ref-name.ts';
 import type { Repository } from '../effects.ts';
 import { gitEnvironment } from './environment.ts';
-import { differences, treesOf, type MergeCall } from './merge-changes.ts';
+import { differences, KnownObjects, type MergeCall } from './merge-changes.ts';
+import { createNames } from './names.ts';
 import { requireGit } from './plumbing.ts';
-import { createRefs } from './refs.ts';
 
-function callOf(repo: Repository): MergeCall {
-  return { cwd: repo.commonDir, env: { ...gitEnvironment(), GIT_DIR: repo.commonDir, GIT_NO_LAZY_FETCH: '1' } };
+type Pair = { readonly from: Sha; readonly to: Sha };
+
+export interface MergeHistory {
+  /** Commits of a branch (without `refs/heads/`) that `since` has not; null = there is no such branch. */
+  commitsOf(branch: string, since: Sha): Promise<ReadonlySet<Sha> | null>;
+  /** Paths that differ between each pair of commits; null where one of them is not in the repository any more. */
+  changedPaths(pairs: readonly Pair[]): Promise<readonly (readonly string[] | null)[]>;
+  /** Ends the process that answers. */
+  rest(): Promise<void>;
 }
 
-/** Commits of a branch (without `refs/heads/`) that `since` has not; null = there is no such branch. */
+/** `known` learns what is asked here. */
+export function createMergeHistory(repo: Repository, known = new KnownObjects()): MergeHistory {
+  const call: MergeCall = { cwd: repo.commonDir, env: { ...gitEnvironment(), GIT_DIR: repo.commonDir, GIT_NO_LAZY_FETCH: '1' }, known };
+  const names = createNames(call);
+  const tips = new Map<string, { readonly tip: Sha; readonly since: Sha; readonly commits: ReadonlySet<Sha> }>();
+  return {
+    async commitsOf(branch, since) {
+      // `main~1` names a commit, and no branch.
+      if (!isBranchName(branch)) return null;
+      const [found = null] = await names.look([`refs/heads/${branch}`]);
+      if (found?.type !== 'commit') return null;
+      const tip = found.sha;
+      const last = tips.get(branch);
+      if (last?.tip === tip && last.since === since) return last.commits;
+      const listed = tip === since ? '' : (await requireGit(['rev-list', tip, `^${since}`], call)).toString();
+      const commits = new Set(listed.split('\n').filter((sha) => sha !== ''));
+      tips.set(branch, { tip, since, commits });
+      return commits;
+    },
+    async changedPaths(pairs) {
+      const commits = [...new Set(pairs.flatMap(({ from, to }) => [from, to]))];
+      const trees = await names.look(commits.map((sha) => `${sha}^{tree}`));
+      const there = new Set(commits.filter((sha, i) => {
+        const tree = trees[i] ?? null;
+        if (tree !== null) known.trees.set(sha, tree.sha);
+        return tree !== null;
+      }));
+      const isThere = pairs.map(({ from, to }) => there.has(from) && there.has(to));
+      const changes = await differences(call, pairs.filter((_, i) => isThere[i]));
+      const paths = changes.map((each) => each.map(({ path }) => Buffer.from(path, 'latin1').toString()));
+      return isThere.map((is) => (is ? (paths.shift() ?? []) : null));
+    },
+    rest: () => names.rest(),
+  };
+}
+
+/** As `commitsOf` of a history, asked once. */
 export async function commitsOf(repo: Repository, branch: string, since: Sha): Promise<ReadonlySet<Sha> | null> {
-  const [tip = null] = await createRefs(repo).resolve([`refs/heads/${branch}`]);
-  if (tip === null) return null;
-  const out = await requireGit(['rev-list', tip, `^${since}`], callOf(repo));
-  return new Set(out.toString().split('\n').filter((sha) => sha !== ''));
-}
-
-/** Paths that differ between each pair of commits; null where one of them is not in the repository any more. */
-export async function changedPaths(repo: Repository, pairs: readonly { readonly from: Sha; readonly to: Sha }[]): Promise<readonly (readonly string[] | null)[]> {
-  const names = pairs.flatMap(({ from, to }) => [from, to]);
-  const found = names.length === 0 ? [] : await createRefs(repo).resolve(names);
-  const isThere = pairs.map((_, i) => found[2 * i] != null && found[2 * i + 1] != null);
-  const there = pairs.filter((_, i) => isThere[i]);
-  const trees = there.length === 0 ? new Map<Sha, Sha>() : await treesOf(callOf(repo), there.flatMap(({ from, to }) => [from, to]));
-  const changes = await differences(callOf(repo), there.map(({ from, to }) => ({ from: trees.get(from) ?? from, to: trees.get(to) ?? to })));
-  const paths = changes.map((each) => each.map(({ path }) => Buffer.from(path, 'latin1').toString()));
-  return isThere.map((is) => (is ? (paths.shift() ?? []) : null));
+  const history = createMergeHistory(repo);
+  try {
+    return await history.commitsOf(branch, since);
+  } finally {
+    await history.rest();
+  }
 }

@@ -4,7 +4,7 @@ import { overlapsOf } from '../../lib/path-overlaps.ts';
 import type { Sha, TaskId } from '../../plan/plan.ts';
 import type { Repository } from '../effects.ts';
 import { createAttributes } from './merge-attributes.ts';
-import { treesOf } from './merge-changes.ts';
+import { KnownObjects, treesOf } from './merge-changes.ts';
 import { openQuarantine } from './merge-quarantine.ts';
 import { createMergeTree } from './merge-tree.ts';
 
@@ -23,7 +23,7 @@ export interface PairConflict {
 /** Every conflict of a branch with the target, and of two branches with each other, conflict policies not considered. */
 export async function conflictsAmong(repo: Repository, target: Sha, branches: readonly PairBranch[]): Promise<PairConflict[]> {
   const quarantine = await openQuarantine(repo);
-  const call = { cwd: quarantine.folder, env: quarantine.env };
+  const call = { cwd: quarantine.folder, env: quarantine.env, known: new KnownObjects() };
   const attributes = createAttributes(call, `${quarantine.folder}/attributes`);
   try {
     await attributes.follow((await treesOf(call, [target])).get(target) ?? target);

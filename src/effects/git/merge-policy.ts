@@ -3,10 +3,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import picomatch from 'picomatch';
-import type { MergeCall } from './merge-changes.ts';
 import type { Edit } from './merge-import.ts';
 import type { Stage } from './merge-tree.ts';
-import { gitRaw, requireGit } from './plumbing.ts';
+import { gitRaw, requireGit, type GitPlace } from './plumbing.ts';
 
 /** `ours` is the target's side, `theirs` the branch's; `regenerate` is a shell command that writes the file. */
 export interface ConflictPolicy {
@@ -24,7 +23,7 @@ export interface Resolution {
 }
 
 /** Applies the first policy that matches each conflicted path. `scratch` is a folder for temporary files. */
-export async function resolveConflicts(call: MergeCall, stages: readonly Stage[], options: { policies: readonly ConflictPolicy[]; scratch: string }): Promise<Resolution> {
+export async function resolveConflicts(call: GitPlace, stages: readonly Stage[], options: { policies: readonly ConflictPolicy[]; scratch: string }): Promise<Resolution> {
   const matchers = options.policies.map((policy) => ({ policy, matches: picomatch(policy.paths, { dot: true }) }));
   const byPath = new Map<string, Stage[]>();
   for (const stage of stages) byPath.set(stage.path, [...(byPath.get(stage.path) ?? []), stage]);
@@ -49,7 +48,7 @@ function takeSide(file: string, sides: readonly Stage[], wanted: 2 | 3): Edit {
 }
 
 /** Lines of both sides; null where that makes no sense (a side is missing, no regular file, or binary). */
-async function union(call: MergeCall, { file, sides, scratch }: { file: string; sides: readonly Stage[]; scratch: string }): Promise<Edit | null> {
+async function union(call: GitPlace, { file, sides, scratch }: { file: string; sides: readonly Stage[]; scratch: string }): Promise<Edit | null> {
   const [base, ours, theirs] = ([1, 2, 3] as const).map((stage) => sides.find((side) => side.stage === stage));
   if (ours === undefined || theirs === undefined || !ours.mode.startsWith('100') || !theirs.mode.startsWith('100')) return null;
   const folder = await mkdtemp(path.join(scratch, 'union-'));

@@ -3,7 +3,7 @@
 import type { Sha, TaskId } from '../../plan/plan.ts';
 import type { AssembledClash, AssembledStep, MergeBranch } from './merge-assemble.ts';
 import { mergeBranch, type Merging } from './merge-branch.ts';
-import { ancestriesOf, differences, treesOf, type Ancestry, type Change, type MergeCall } from './merge-changes.ts';
+import { ancestriesOf, differences, type Ancestry, type Change } from './merge-changes.ts';
 import { ChangeSet } from './merge-disjoint.ts';
 import { importCommits } from './merge-import.ts';
 
@@ -52,7 +52,7 @@ async function put(merging: Merging, stack: Stack, next: Known & { readonly bran
       stack.clashes.push({ id: branch.id, files: merged.files, messages: merged.messages, after: stack.steps.length, kept: merged.kept });
       return;
     }
-    if (merged.commit !== stack.head && couldMove(stack, next)) stack.above.add((await changesOf(merging.call, [{ from: stack.head, to: merged.commit }]))[0] ?? []);
+    if (merged.commit !== stack.head && couldMove(stack, next)) stack.above.add((await differences(merging.call, [{ from: stack.head, to: merged.commit }]))[0] ?? []);
     stack.head = merged.commit;
     stack.steps.push({ id: branch.id, commit: merged.commit, resolved: merged.resolved });
   }
@@ -85,17 +85,12 @@ async function flush(merging: Merging, stack: Stack): Promise<void> {
   stack.head = commits.at(-1) ?? stack.head;
 }
 
-async function changesOf(call: MergeCall, pairs: readonly { from: Sha; to: Sha }[]): Promise<readonly (readonly Change[])[]> {
-  const trees = await treesOf(call, pairs.flatMap(({ from, to }) => [from, to]));
-  return differences(call, pairs.map(({ from, to }) => ({ from: trees.get(from) ?? from, to: trees.get(to) ?? to })));
-}
-
 /** Learns of all branches at once what decides how they are merged. */
 async function look({ call, options }: Merging, onto: Sha, branches: readonly MergeBranch[]): Promise<Map<TaskId, Known>> {
   const ancestries = await ancestriesOf(call, onto, branches.map(({ tip }) => tip));
   const bases = branches.map((branch) => (options.strategy === 'merge' ? (ancestries.get(branch.tip)?.base ?? null) : branch.start));
   const distinct = [...new Set(bases.filter((base) => base !== null))];
-  const found = await changesOf(call, [
+  const found = await differences(call, [
     ...branches.map(({ tip }, i) => ({ from: bases[i] ?? tip, to: tip })),
     ...distinct.map((base) => ({ from: base, to: onto })),
   ]);

@@ -5,8 +5,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { Repository } from '../effects.ts';
 import type { Sha } from '../../plan/plan.ts';
 import { gitProgram } from './environment.ts';
-import type { MergeCall } from './merge-changes.ts';
-import { GitFailure, gitRaw } from './plumbing.ts';
+import { GitFailure, gitRaw, type GitPlace } from './plumbing.ts';
 
 /** One side's version of a conflicted path. Stage 1 is the common ancestor, 2 ours, 3 theirs. */
 export interface Stage {
@@ -33,7 +32,7 @@ export interface MergeTree {
 }
 
 /** Starts on the first merge. `call.cwd` is where merge attributes are read from. */
-export function createMergeTree(call: MergeCall, version: Repository['gitVersion']): MergeTree {
+export function createMergeTree(call: GitPlace, version: Repository['gitVersion']): MergeTree {
   let stream: Promise<Stream | null> | null = null;
   return {
     async merge(ours, theirs) {
@@ -52,7 +51,7 @@ export function createMergeTree(call: MergeCall, version: Repository['gitVersion
   };
 }
 
-async function mergeOnce(call: MergeCall, ours: Sha, theirs: Sha): Promise<Merged> {
+async function mergeOnce(call: GitPlace, ours: Sha, theirs: Sha): Promise<Merged> {
   const args = ['merge-tree', '--write-tree', '-z', '--allow-unrelated-histories', ours, theirs];
   const output = await gitRaw(args, call);
   const fields = output.stdout.toString('latin1').split('\0');
@@ -112,7 +111,7 @@ interface Stream {
   close(): Promise<void>;
 }
 
-async function openStream(call: MergeCall, version: Repository['gitVersion'], commit: Sha): Promise<Stream | null> {
+async function openStream(call: GitPlace, version: Repository['gitVersion'], commit: Sha): Promise<Stream | null> {
   const [major, minor] = version;
   const flushes = major > 2 || (major === 2 && minor >= 49);
   if (major === 2 && minor < 39) return null;

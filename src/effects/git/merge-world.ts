@@ -6,6 +6,7 @@ import type { Repository } from '../effects.ts';
 import { gitEnvironment } from './environment.ts';
 import { createLander, type Landing } from './land.ts';
 import { openAssembler, type AssembledStep, type Assembly, type MergeBranch, type MergeStrategy, type Regenerate } from './merge-assemble.ts';
+import { KnownObjects } from './merge-changes.ts';
 import { auditStack, type AuditStep } from './merge-audit.ts';
 import type { ConflictPolicy } from './merge-policy.ts';
 import type { FrozenView } from './merge-quarantine.ts';
@@ -23,6 +24,8 @@ export interface MergeWorldOptions {
   readonly keepsTarget?: boolean;
   readonly strategy: MergeStrategy;
   readonly policies: readonly ConflictPolicy[];
+  /** Of the branches, as far as somebody has looked at them. */
+  readonly known?: KnownObjects;
   /** Folder for verification worktrees; it may exist. */
   readonly root: string;
   /** Of the commit that a branch becomes. */
@@ -97,8 +100,8 @@ export async function openMergeWorld(options: MergeWorldOptions): Promise<GitMer
     const isReady = await outfit(worktree, new AbortController().signal);
     return isReady && (await options.regenerate?.(worktree.path, command)) === true ? worktree.read(paths) : null;
   });
-  const { strategy, policies, now, view } = options;
-  const assembler = await openAssembler({ repo, run, strategy, policies, now, ...(view === undefined ? {} : { view }), ...(options.regenerate === undefined ? {} : { regenerate }) });
+  const { strategy, policies, now, view, known = new KnownObjects() } = options;
+  const assembler = await openAssembler({ repo, run, strategy, policies, known, now, ...(view === undefined ? {} : { view }), ...(options.regenerate === undefined ? {} : { regenerate }) });
   const steps = new Map<Sha, AuditStep & { readonly below: Sha }>();
   let last: Landing | null = null;
 
@@ -119,7 +122,7 @@ export async function openMergeWorld(options: MergeWorldOptions): Promise<GitMer
       stack.unshift(step);
       at = step.below;
     }
-    const problems = await auditStack({ cwd: repo.commonDir, env: { ...gitEnvironment(), GIT_DIR: repo.commonDir } }, from, stack);
+    const problems = await auditStack({ cwd: repo.commonDir, env: { ...gitEnvironment(), GIT_DIR: repo.commonDir }, known }, from, stack);
     if (problems.length > 0) throw new Error(`the merged result is not what its branches say, so it was not landed: ${problems.slice(0, 3).join('; ')}`);
   };
 
@@ -152,8 +155,7 @@ export async function openMergeWorld(options: MergeWorldOptions): Promise<GitMer
     lastLanding: () => last,
     async close() {
       await assembler.close();
-      await pool.close();
-      await lander.rest();
+      await Promise.all([pool.close(), lander.rest()]);
     },
   };
 }

@@ -3,6 +3,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { gitEnvironment, gitProgram } from './environment.ts';
 
+/** Where a git process is at work. */
+export interface GitPlace {
+  /** Must exist. */
+  readonly cwd: string;
+  /** The whole environment. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
 export interface GitCall {
   /** Must exist. */
   readonly cwd: string;

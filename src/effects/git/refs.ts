@@ -4,8 +4,9 @@ import type { Sha } from '../../plan/plan.ts';
 import type { Repository } from '../effects.ts';
 import { gitEnvironment } from './environment.ts';
 import { pause } from '../clock.ts';
-import { gitRaw, GitFailure, requireGit, type GitCall } from './plumbing.ts';
-import { createTransactions } from './ref-transactions.ts';
+import { createConversation } from './conversation.ts';
+import { createNames } from './names.ts';
+import { gitRaw, GitFailure, type GitCall } from './plumbing.ts';
 
 /** `from: null` = must not exist yet; `to: null` = delete. References in full. */
 export interface RefMove {
@@ -19,11 +20,14 @@ export type RefRefusal = string | null;
 export interface Refs {
   /** Makes all of these moves or none. */
   move(moves: readonly RefMove[]): Promise<RefRefusal>;
-  /** The commits that these expressions name (`refs/heads/x`, a sha, `sha^{tree}`), null for what does not exist. */
+  /**
+   * The commits that these expressions name (`refs/heads/x`, `HEAD^{commit}`, `sha^{tree}`), null for what does not exist.
+   * A bare sha that somebody prunes meanwhile may still be found.
+   */
   resolve(names: readonly string[]): Promise<(Sha | null)[]>;
   /** Existing references under these prefixes or with these exact names. */
   list(patterns: readonly string[]): Promise<RefEntry[]>;
-  /** Ends the process that moves are made by, and waits for its end. */
+  /** Ends the processes that answer and that make moves, and waits for their end. */
   rest(): Promise<void>;
 }
 export interface RefEntry {
@@ -44,7 +48,8 @@ interface Pending {
 export function createRefs(repo: Repository, { message = 'orch', env = {} }: { message?: string; env?: Readonly<Record<string, string>> } = {}): Refs {
   // What an agent planted must not make git fetch a missing object by a command of its own.
   const call = { cwd: repo.commonDir, env: { ...gitEnvironment(), GIT_DIR: repo.commonDir, GIT_NO_LAZY_FETCH: '1', ...env } };
-  const transactions = createTransactions({ ...call, message });
+  const transactions = createConversation({ ...call, args: ['update-ref', '-m', message, '--no-deref', '--stdin'] });
+  const names = createNames(call);
   let pending: Pending[] = [];
   let running = false;
 
@@ -53,7 +58,9 @@ export function createRefs(repo: Repository, { message = 'orch', env = {} }: { m
     const input = moves
       .map((m) => (m.to === null ? `delete ${m.ref} ${m.from ?? zero}\n` : `update ${m.ref} ${m.to} ${m.from ?? zero}\n`))
       .join('');
-    return await transactions.transact(input);
+    // A transaction that is refused ends the process.
+    const answer = await transactions.ask(`start\n${input}commit\n`, (said) => said.endsWith('commit: ok\n'));
+    return 'said' in answer ? null : answer.ended.replace(/^fatal: (?:commit: )?/, '');
   };
   const drain = async (): Promise<void> => {
     running = true;
@@ -79,12 +86,7 @@ export function createRefs(repo: Repository, { message = 'orch', env = {} }: { m
               setImmediate(() => void drain());
             }
           }),
-    async resolve(names) {
-      const input = names.map((name) => `${name}\n`).join('');
-      const out = await requireGit(['cat-file', '--batch-check=%(objectname) %(objecttype)'], { ...call, input });
-      const lines = out.toString().split('\n');
-      return names.map((_, index) => /^([0-9a-f]{40,64}) (?:commit|tree)$/.exec(lines[index] ?? '')?.[1] ?? null);
-    },
+    resolve: async (wanted) => (await names.look(wanted)).map((found) => (found?.type === 'commit' || found?.type === 'tree' ? found.sha : null)),
     async list(patterns) {
       const format = '--format=%(refname)%00%(objectname)%00%(tree)%00%(parent)%00%(worktreepath)';
       const out = await askPatiently(['for-each-ref', format, ...patterns], call);
@@ -93,7 +95,9 @@ export function createRefs(repo: Repository, { message = 'orch', env = {} }: { m
         return { ref, sha, tree: tree || null, parents: parents === '' ? [] : parents.split(' '), worktree: worktree || null };
       });
     },
-    rest: () => transactions.rest(),
+    async rest() {
+      await Promise.all([transactions.rest(), names.rest()]);
+    },
   };
 }
 

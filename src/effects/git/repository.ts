@@ -136,6 +136,12 @@ export async function branchTip(repo: Repository, branch: string): Promise<Sha |
   return out === null ? null : out.trim();
 }
 
+/** Whether `ancestor` is reachable from `descendant`; false when either does not exist. */
+export async function isAncestor(repo: Repository, ancestor: string, descendant: string): Promise<boolean> {
+  const output = await gitRaw(['merge-base', '--is-ancestor', ancestor, descendant], { cwd: repositoryFolder(repo) });
+  return output.code === 0;
+}
+
 /** Every local and remote-tracking branch, short. */
 export async function branchNames(repo: Repository): Promise<string[]> {
   const out = await askGit(repositoryFolder(repo), ['for-each-ref', '--format=%(refname:short)', 'refs/heads', 'refs/remotes']);

@@ -3,7 +3,6 @@
 // outlive processes.
 import type { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
-import { execa } from 'execa';
 import type { Exit } from '../../run/events.ts';
 import { isSettledWithin } from '../clock.ts';
 import type { ProcessSpec } from '../effects.ts';
@@ -30,8 +29,14 @@ export interface Child {
   dismiss(): Promise<void>;
 }
 
+/** Takes a moment, and a merge that verifies nothing starts none: whoever is going to start programs asks for it while something else is waited for. */
+export function loadExeca(): Promise<typeof import('execa')> {
+  return import('execa');
+}
+
 /** Starts a contained program; an `Exit` if even its wrapper could not be started. */
 export async function startChild(containment: Containment, contained: Contained, { nonce, hasStdin }: { readonly nonce: string; readonly hasStdin: boolean }): Promise<Child | Exit> {
+  const { execa } = await loadExeca();
   const target = containment.wrap(contained, nonce);
   const child = execa(target.command, target.args, {
     cwd: contained.cwd, env: target.env, extendEnv: false, preferLocal: false, detached: true, cleanup: false, forceKillAfterDelay: false,
