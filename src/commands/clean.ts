@@ -3,7 +3,7 @@
 import { rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline/promises';
-import { forgetStacks } from '../effects/git/merge-keep.ts';
+import { releaseStacks } from '../effects/git/merge-keep.ts';
 import { poolIn } from '../effects/git/merge-world.ts';
 import { mergeWorktreesAt, removeMergeWorktrees } from '../effects/git/merge-worktree.ts';
 import { gitRaw } from '../effects/git/plumbing.ts';
@@ -86,7 +86,7 @@ async function findLeftovers(repo: Repository, run: RunId, force: boolean): Prom
     ...present.filter((_, i) => dirty[i] === true).map(({ workspace }) => `${workspace.path}: it has changes that are not saved (--force saves them on refs/orch/rescue)`),
     ...branches.filter((branch) => !removable.includes(branch)).map(({ ref }) => `${ref.replace('refs/heads/', '')}: it is not merged (--force keeps its commits on refs/orch/rescue)`),
   ];
-  const mergeWorktrees = plan === null ? [] : await mergeWorktreesAt(poolIn(mergeRoot(plan)));
+  const mergeWorktrees = plan === null ? [] : await mergeWorktreesAt(repo, poolIn(mergeRoot(plan)));
   return { run, plan, worktrees, mergeWorktrees, branches: removable, kept, hasRecords: plan !== null && kept.length === 0 };
 }
 
@@ -130,9 +130,9 @@ async function clean(repo: Repository, leftovers: Leftovers, force: boolean): Pr
     }
     await workspaces.flush();
   }
-  if (plan !== null && leftovers.mergeWorktrees.length > 0) {
+  if (plan !== null) {
     await removeMergeWorktrees(repo, poolIn(mergeRoot(plan)));
-    await forgetStacks(repo, run);
+    await releaseStacks(repo, run);
     for (const folder of [mergeRoot(plan), path.dirname(mergeRoot(plan))]) await rmdir(folder).catch(() => undefined);
   }
   // Where each branch is checked out has changed just now.

@@ -2,6 +2,7 @@
 import type { Repository } from '../effects/effects.ts';
 import { createMergeHistory } from '../effects/git/merge-history.ts';
 import { conflictsAmong } from '../effects/git/merge-pairs.ts';
+import { createRefs } from '../effects/git/refs.ts';
 import { branchTip } from '../effects/git/repository.ts';
 import { safeText } from '../lib/terminal.ts';
 import { listSome, plural } from '../lib/text.ts';
@@ -23,9 +24,9 @@ export interface MergePlanOptions {
 export async function printMergePlan(repo: Repository, { plan, state, started }: MergePlanOptions): Promise<void> {
   const { target, settings, tasks } = started;
   const branches = deliveredBranches(plan, state, tasks);
-  const history = createMergeHistory(repo);
-  const paths = await history.changedPaths(branches.map(({ start, tip }) => ({ from: start, to: tip })));
-  await history.rest();
+  const refs = createRefs(repo);
+  const paths = await createMergeHistory(repo, refs).changedPaths(branches.map(({ start, tip }) => ({ from: start, to: tip })));
+  await refs.rest();
   const ids = new Set(tasks);
   const candidates = branches.flatMap(({ id, tip, start, needs, size }, i): Candidate[] => {
     const changed = paths[i];

@@ -4,7 +4,8 @@ import path from 'node:path';
 import type { Clock, Integrity, Processes, Repository } from '../effects/effects.ts';
 import { agentEnvironment } from '../effects/env.ts';
 import { KnownObjects } from '../effects/git/merge-changes.ts';
-import { createMergeHistory, type MergeHistory } from '../effects/git/merge-history.ts';
+import { createMergeHistory } from '../effects/git/merge-history.ts';
+import { createRefs, type Refs } from '../effects/git/refs.ts';
 import { freezeView, type FrozenView } from '../effects/git/merge-quarantine.ts';
 import { openMergeWorld, type MergeGuard } from '../effects/git/merge-world.ts';
 import { carry, createCopyList } from '../effects/workspaces/carry.ts';
@@ -74,8 +75,8 @@ function createMerge(options: MergingOptions, view: FrozenView | null): Phases['
     });
     const leftOut: LeftOut[] = [];
     const known = new KnownObjects();
-    const history = createMergeHistory(repo, known);
-    const git = mergeGit({ ...options, view, known, history }, () => state);
+    const refs = createRefs(repo, { message: `orch: merge of ${plan.run}` });
+    const git = mergeGit({ ...options, view, known, refs }, () => state);
     const joined = { async next() {
       const arrival = await arrivals.next();
       state = arrival?.state ?? state;
@@ -91,7 +92,7 @@ function createMerge(options: MergingOptions, view: FrozenView | null): Phases['
         ...(how === undefined ? {} : { onWaiting: async (waiting) => await requestWaiting(request(), waiting, leftOut) }),
       });
     } finally {
-      await history.rest();
+      await refs.rest();
       await rm(secluded, { recursive: true, force: true });
     }
   };
@@ -116,16 +117,17 @@ export function mergeRoot({ run, worktrees }: Pick<Plan, 'run' | 'worktrees'>): 
 }
 
 /** `now`: the run as it is. */
-function mergeGit({ repo, clock, plan, view, integrity, known, history }: MergingOptions & { readonly view: FrozenView | null; readonly known: KnownObjects; readonly history: MergeHistory }, now: () => RunState): MergeGit {
+function mergeGit({ repo, paths, clock, plan, view, integrity, known, refs }: MergingOptions & { readonly view: FrozenView | null; readonly known: KnownObjects; readonly refs: Refs }, now: () => RunState): MergeGit {
   const root = mergeRoot(plan);
   const from = repo.topLevel;
+  const history = createMergeHistory(repo, refs, known);
   const copies = createCopyList(from ?? repo.commonDir);
   return {
     commitsOf: async (branch, since) => await history.commitsOf(branch, since),
     changedPaths: async (pairs) => await history.changedPaths(pairs),
     async open(target, settings, { commands, onNote }) {
       const world = await openMergeWorld({
-        repo, run: plan.run, target, keepsTarget: settings.pullRequest !== undefined, strategy: settings.strategy, policies: settings.conflicts, known, root, onNote, ...(view === null ? {} : { view }), guard: guardOf(plan, integrity), now: () => Math.floor(clock.now() / 1000),
+        repo, run: plan.run, refs, target, keepsTarget: settings.pullRequest !== undefined, strategy: settings.strategy, policies: settings.conflicts, known, root, mark: { ORCH_RUN_ID: plan.run, ORCH_RUN_DIR: paths.dir }, onNote, ...(view === null ? {} : { view }), guard: guardOf(plan, integrity), now: () => Math.floor(clock.now() / 1000),
         message: (id) => messageOf(grownPlan(plan, now()), now(), { id, settings }),
         verify: async (folder, commit, signal) => await commands.verify(folder, commit, signal),
         regenerate: async (folder, command) => await commands.regenerate(folder, command),

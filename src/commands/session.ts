@@ -246,7 +246,14 @@ function phaseContext({ repo, plan, paths, clock, processes, workspaces, listene
       isOnlyRun: async () => (await listRuns(repo.commonDir)).every(({ run, holder }) => run === plan.run || holder === null),
     }),
     runDir: paths.dir,
-    targetTip: async (target) => await createLander(repo, { run: plan.run, target }).tip(),
+    targetTip: async (target) => {
+      const lander = createLander(repo, { run: plan.run, target });
+      try {
+        return await lander.tip();
+      } finally {
+        await lander.rest();
+      }
+    },
     adapterOf: adapterFor,
     attemptPaths: (task, attempt) => {
       const files = paths.attempt(task, attempt);

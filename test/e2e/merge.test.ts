@@ -299,9 +299,19 @@ describe('stopped on the way', () => {
     expectTidy(project, 'r');
   });
 
-  test('what a killed merge has left goes with orch clean', async () => {
+  test.each(['clean', 'merge'])('what a killed merge has left goes with orch %s, a worktree that git had only begun included', async (verb) => {
     const project = projectOf();
     await project.run(['run', project.manifest(`merge: { when: end, verify: "true" }\n${TWO}`), '--run-id', 'r'], { env: { ORCH_CRASH_AT: 'merge-told:1' } });
+    const begun = path.join(`${project.path}.orch`, 'r', '.merge', 'merge-7');
+    project.git('worktree', 'add', '-q', '--detach', '--lock', '--reason', 'orch verifies merges here', begun, 'main');
+    rmSync(begun, { recursive: true });
+    if (verb === 'merge') {
+      project.git('branch', 'other', 'main~1');
+      const merged = await project.run(['merge', 'r', '--into', 'other']);
+      expect(merged.code, merged.stderr).toBe(0);
+      expectTidy(project, 'r');
+      return;
+    }
     const cleaned = await project.run(['clean', 'r', '--yes']);
     expect(cleaned.code, cleaned.stderr).toBe(0);
     expect(existsSync(path.join(`${project.path}.orch`, 'r'))).toBe(false);

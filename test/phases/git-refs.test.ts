@@ -1,7 +1,9 @@
-// References: the reader that starts no process sees what git sees, and the one process that moves them survives refusals.
+// References: the reader that starts no process sees what git sees, and the processes that answer and move survive refusals.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createConversation } from '../../src/effects/git/conversation.ts';
+import { gitEnvironment } from '../../src/effects/git/environment.ts';
 import { createRefReader } from '../../src/effects/git/loose-refs.ts';
 import { openRepository } from '../../src/effects/git/repository.ts';
 import { createRefs } from '../../src/effects/git/refs.ts';
@@ -76,4 +78,32 @@ test('a worktree that goes away while git looks through them is no failure, one 
   const listed = refs.list(['refs/heads']);
   setTimeout(() => { rmSync(entry, { recursive: true }); }, 15);
   expect((await listed).map(({ ref }) => ref)).toEqual(['refs/heads/main', 'refs/heads/side']);
+});
+
+test('names of anything are looked up by one process, and what is no name becomes no second question', async () => {
+  const refs = createRefs(await openRepository(repo.path));
+  const head = repo.git('rev-parse', 'HEAD');
+  const tree = repo.git('rev-parse', 'HEAD^{tree}');
+  const asked = ['refs/heads/main', '', 'no\nHEAD', `${head}^{tree}`, 'HEAD:nothing', 'refs/heads/gone', head];
+  expect(await refs.resolve(asked)).toEqual([head, null, null, tree, null, null, head]);
+  // It answers for now, not for when it was started, whoever has written what it is asked for.
+  const newer = repo.commit('More', { 'more.txt': 'more\n' });
+  repo.git('branch', 'late');
+  repo.git('gc', '-q');
+  expect(await Promise.all([refs.resolve(['refs/heads/main']), refs.resolve(['refs/heads/late', head])])).toEqual([[newer], [newer, head]]);
+  await refs.rest();
+  expect(await refs.resolve(['refs/heads/late'])).toEqual([newer]);
+  await refs.rest();
+});
+
+test('a process that somebody ends is started again, and what it cannot be asked is an error', async () => {
+  const opened = await openRepository(repo.path);
+  const conversation = createConversation({ args: ['cat-file', '--batch-command', '--buffer'], cwd: opened.commonDir, env: gitEnvironment() });
+  const ask = async (question: string) => await conversation.ask(question, (said) => said.endsWith('\n'));
+  expect(await ask('info HEAD\nflush\n')).toMatchObject({ said: expect.stringContaining('commit') as string });
+  expect(await ask('nonsense\n')).toMatchObject({ ended: expect.stringContaining('unknown command') as string });
+  expect(await ask('info nowhere\nflush\n')).toEqual({ said: 'nowhere missing\n' });
+  await conversation.rest();
+  const lost = createRefs({ ...opened, commonDir: path.join(repo.home, 'nothing') });
+  await expect(lost.resolve(['HEAD'])).rejects.toThrow('git cat-file failed');
 });

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { openRepository } from '../../src/effects/git/repository.ts';
 import { openAssembler, type Assembler, type AssemblerOptions, type MergeBranch } from '../../src/effects/git/merge-assemble.ts';
+import { createRefs } from '../../src/effects/git/refs.ts';
 import { agentGit, makeRepo, runGit, writeFiles, type Files, type TestRepo } from './repo.ts';
 
 export interface MergeRig {
@@ -47,7 +48,10 @@ export function makeMergeRig(files: Files = {}, repo: TestRepo = makeRepo({ comm
       git('branch', '-f', `orch/run/${id}`, tip);
       return { id, tip, start, needs: more.needs ?? [], message: `Merge ${id}\n` };
     },
-    assembler: async (options = {}) => openAssembler({ repo: await openRepository(repo.path), run: 'run', strategy: 'merge', policies: [], now: () => 1_700_000_000, ...options }),
+    async assembler(options = {}) {
+      const opened = await openRepository(repo.path);
+      return openAssembler({ repo: opened, run: 'run', refs: createRefs(opened), strategy: 'merge', policies: [], now: () => 1_700_000_000, ...options });
+    },
     files: (commit) => git('-c', 'core.quotePath=false', 'ls-tree', '-r', '-z', '--format=%(objectmode) %(objectname) %(path)', commit).split('\0').filter((line) => line !== ''),
     reference(onto, branches) {
       enter(onto);

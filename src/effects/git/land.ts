@@ -7,7 +7,7 @@ import type { Repository } from '../effects.ts';
 import { gitEnvironment } from './environment.ts';
 import { checkoutsOf, fastForward, type Checkout } from './land-checkout.ts';
 import { gitRaw, type GitCall } from './plumbing.ts';
-import { createRefs } from './refs.ts';
+import { createRefs, type Refs } from './refs.ts';
 
 export type Landing =
   /** The target is at the new commit. */
@@ -24,15 +24,15 @@ export interface Lander {
   land(from: Sha, to: Sha): Promise<Landing>;
   /** Whether the target, or what waits for it, contains a commit. */
   contains(commit: Sha): Promise<boolean>;
-  /** Ends the process that references are moved by, and waits for its end. */
+  /** Ends the processes of its references, and waits for their end. */
   rest(): Promise<void>;
 }
 
 /** Lands on `refs/heads/<target>`; what cannot, waits on `refs/heads/orch/<run>/merged`. */
-export function createLander(repo: Repository, options: { run: RunId; target: string; /** nothing lands: all of it waits */ keepsTarget?: boolean }): Lander {
+export function createLander(repo: Repository, options: { run: RunId; target: string; /** nothing lands: all of it waits */ keepsTarget?: boolean; /** absent: its own */ refs?: Refs }): Lander {
   const target = `refs/heads/${options.target}`;
   const waiting = `orch/${options.run}/merged`;
-  const refs = createRefs(repo, { message: `orch: merge of ${options.run}` });
+  const refs = options.refs ?? createRefs(repo, { message: `orch: merge of ${options.run}` });
   const call: GitCall = { cwd: repo.commonDir, env: { ...gitEnvironment(), GIT_DIR: repo.commonDir } };
   const isAncestor = async (of: Sha, ancestor: Sha): Promise<boolean> => (await gitRaw(['merge-base', '--is-ancestor', ancestor, of], call)).code === 0;
 

@@ -11,6 +11,7 @@ import { identityOf, writeCommit } from './merge-commit.ts';
 import { forgetStacks, keepStack } from './merge-keep.ts';
 import type { ConflictPolicy } from './merge-policy.ts';
 import { openQuarantine, type FrozenView } from './merge-quarantine.ts';
+import type { Refs } from './refs.ts';
 import { stackBranches } from './merge-stack.ts';
 import { createMergeTree } from './merge-tree.ts';
 
@@ -55,6 +56,8 @@ export type Regenerate = (commit: Sha, command: string, paths: readonly string[]
 export interface AssemblerOptions {
   readonly repo: Repository;
   readonly run: RunId;
+  /** What is made is kept by. */
+  readonly refs: Refs;
   readonly strategy: MergeStrategy;
   readonly policies: readonly ConflictPolicy[];
   /** Of the branches, as far as somebody has looked at them. */
@@ -79,7 +82,7 @@ export interface Assembler {
 
 /** Opens a quarantine and a merging process; `close` must be called. */
 export async function openAssembler(options: AssemblerOptions): Promise<Assembler> {
-  const { repo, run } = options;
+  const { repo, run, refs } = options;
   const quarantine = await openQuarantine(repo, options.view);
   const attributes = createAttributes({ cwd: quarantine.folder, env: quarantine.env }, path.join(quarantine.folder, 'attributes'));
   await mkdir(attributes.folder, { recursive: true });
@@ -107,7 +110,7 @@ export async function openAssembler(options: AssemblerOptions): Promise<Assemble
   };
   const assembleNow = async (name: string, onto: Sha, branches: readonly MergeBranch[]): Promise<Assembly> => {
     const stack = await stackBranches(merging, onto, branches);
-    await keepStack({ quarantine, repo, run }, { name, onto, stack });
+    await keepStack({ quarantine, repo, run, refs }, { name, onto, stack });
     return { steps: stack.steps, clashes: stack.clashes };
   };
   // One at a time: they share the folder with the attributes and what has been released.
@@ -121,7 +124,7 @@ export async function openAssembler(options: AssemblerOptions): Promise<Assemble
     async close() {
       await turn;
       await mergeTree.close();
-      await forgetStacks(repo, run);
+      await forgetStacks(refs, run);
       await quarantine.dispose();
     },
   };

@@ -4,8 +4,8 @@ import { isBranchName } from '../../lib/ref-name.ts';
 import type { Repository } from '../effects.ts';
 import { gitEnvironment } from './environment.ts';
 import { differences, KnownObjects, type MergeCall } from './merge-changes.ts';
-import { createNames } from './names.ts';
 import { requireGit } from './plumbing.ts';
+import { createRefs, type Refs } from './refs.ts';
 
 type Pair = { readonly from: Sha; readonly to: Sha };
 
@@ -14,22 +14,18 @@ export interface MergeHistory {
   commitsOf(branch: string, since: Sha): Promise<ReadonlySet<Sha> | null>;
   /** Paths that differ between each pair of commits; null where one of them is not in the repository any more. */
   changedPaths(pairs: readonly Pair[]): Promise<readonly (readonly string[] | null)[]>;
-  /** Ends the process that answers. */
-  rest(): Promise<void>;
 }
 
-/** `known` learns what is asked here. */
-export function createMergeHistory(repo: Repository, known = new KnownObjects()): MergeHistory {
+/** `known` learns what is asked here; `refs` are the caller's to end. */
+export function createMergeHistory(repo: Repository, refs: Refs, known = new KnownObjects()): MergeHistory {
   const call: MergeCall = { cwd: repo.commonDir, env: { ...gitEnvironment(), GIT_DIR: repo.commonDir, GIT_NO_LAZY_FETCH: '1' }, known };
-  const names = createNames(call);
   const tips = new Map<string, { readonly tip: Sha; readonly since: Sha; readonly commits: ReadonlySet<Sha> }>();
   return {
     async commitsOf(branch, since) {
       // `main~1` names a commit, and no branch.
       if (!isBranchName(branch)) return null;
-      const [found = null] = await names.look([`refs/heads/${branch}`]);
-      if (found?.type !== 'commit') return null;
-      const tip = found.sha;
+      const [tip = null] = await refs.resolve([`refs/heads/${branch}`]);
+      if (tip === null) return null;
       const last = tips.get(branch);
       if (last?.tip === tip && last.since === since) return last.commits;
       const listed = tip === since ? '' : (await requireGit(['rev-list', tip, `^${since}`], call)).toString();
@@ -39,10 +35,10 @@ export function createMergeHistory(repo: Repository, known = new KnownObjects())
     },
     async changedPaths(pairs) {
       const commits = [...new Set(pairs.flatMap(({ from, to }) => [from, to]))];
-      const trees = await names.look(commits.map((sha) => `${sha}^{tree}`));
+      const trees = await refs.resolve(commits.map((sha) => `${sha}^{tree}`));
       const there = new Set(commits.filter((sha, i) => {
         const tree = trees[i] ?? null;
-        if (tree !== null) known.trees.set(sha, tree.sha);
+        if (tree !== null) known.trees.set(sha, tree);
         return tree !== null;
       }));
       const isThere = pairs.map(({ from, to }) => there.has(from) && there.has(to));
@@ -50,16 +46,15 @@ export function createMergeHistory(repo: Repository, known = new KnownObjects())
       const paths = changes.map((each) => each.map(({ path }) => Buffer.from(path, 'latin1').toString()));
       return isThere.map((is) => (is ? (paths.shift() ?? []) : null));
     },
-    rest: () => names.rest(),
   };
 }
 
 /** As `commitsOf` of a history, asked once. */
 export async function commitsOf(repo: Repository, branch: string, since: Sha): Promise<ReadonlySet<Sha> | null> {
-  const history = createMergeHistory(repo);
+  const refs = createRefs(repo);
   try {
-    return await history.commitsOf(branch, since);
+    return await createMergeHistory(repo, refs).commitsOf(branch, since);
   } finally {
-    await history.rest();
+    await refs.rest();
   }
 }

@@ -5,26 +5,27 @@ import type { Repository } from '../effects.ts';
 import { gitEnvironment } from './environment.ts';
 import type { AssembledClash } from './merge-assemble.ts';
 import type { Quarantine } from './merge-quarantine.ts';
-import { gitRaw, requireGit, type GitCall } from './plumbing.ts';
+import { gitRaw } from './plumbing.ts';
+import { createRefs, type RefMove, type Refs } from './refs.ts';
 
 const ROUNDS = 3;
 
 /** Keeps a stack by its name and each conflict by its branch. A garbage collection in between is noticed, and made good. */
-export async function keepStack(at: { quarantine: Quarantine; repo: Repository; run: RunId }, made: { name: string; onto: Sha; stack: { head: Sha; clashes: readonly AssembledClash[] } }): Promise<void> {
-  const { quarantine, repo, run } = at;
+export async function keepStack(at: { quarantine: Quarantine; repo: Repository; run: RunId; refs: Refs }, made: { name: string; onto: Sha; stack: { head: Sha; clashes: readonly AssembledClash[] } }): Promise<void> {
+  const { quarantine, repo, run, refs } = at;
   const { onto, stack } = made;
-  const refs: readonly (readonly [ref: string, sha: Sha])[] = [
-    ...(stack.head === onto ? [] : [[`refs/orch/merge/${run}/${made.name}`, stack.head] as const]),
-    ...stack.clashes.map(({ id, kept }) => [`refs/orch/conflict/${run}/${id}`, kept] as const),
+  const moves: readonly RefMove[] = [
+    ...(stack.head === onto ? [] : [{ ref: `refs/orch/merge/${run}/${made.name}`, from: undefined, to: stack.head }]),
+    ...stack.clashes.map(({ id, kept }) => ({ ref: `refs/orch/conflict/${run}/${id}`, from: undefined, to: kept })),
   ];
-  if (refs.length === 0) return;
-  const moves = refs.map(([ref, sha]) => `update ${ref} ${sha}\n`).join('');
-  const question = `${refs.map(([, sha]) => sha).join('\n')}\n^${onto}\n`;
+  if (moves.length === 0) return;
+  const question = `${moves.map(({ to }) => to).join('\n')}\n^${onto}\n`;
   let said = '';
   for (let round = 0; round < ROUNDS; round += 1) {
     await quarantine.release();
-    await requireGit(['update-ref', '-m', 'orch: merge', '--no-deref', '--stdin'], { ...callOf(repo), input: moves });
-    const complete = await gitRaw(['rev-list', '--objects', '--quiet', '--stdin'], { ...callOf(repo), input: question });
+    const refusal = await refs.move(moves);
+    if (refusal !== null) throw new Error(`the merge could not be kept: ${refusal}`);
+    const complete = await gitRaw(['rev-list', '--objects', '--quiet', '--stdin'], { cwd: repo.commonDir, env: { ...gitEnvironment(), GIT_DIR: repo.commonDir }, input: question });
     if (complete.code === 0) return;
     said = complete.stderr;
     quarantine.forget();
@@ -33,12 +34,14 @@ export async function keepStack(at: { quarantine: Quarantine; repo: Repository; 
 }
 
 /** Lets go of all stacks of a run; conflicts stay. */
-export async function forgetStacks(repo: Repository, run: RunId): Promise<void> {
-  const listed = await requireGit(['for-each-ref', '--format=%(refname)', `refs/orch/merge/${run}/`], callOf(repo));
-  const refs = listed.toString().split('\n').filter((ref) => ref !== '');
-  if (refs.length > 0) await requireGit(['update-ref', '--no-deref', '--stdin'], { ...callOf(repo), input: refs.map((ref) => `delete ${ref}\n`).join('') });
+export async function forgetStacks(refs: Refs, run: RunId): Promise<void> {
+  const kept = await refs.list([`refs/orch/merge/${run}/`]);
+  await refs.move(kept.map(({ ref, sha }) => ({ ref, from: sha, to: null })));
 }
 
-function callOf(repo: Repository): GitCall {
-  return { cwd: repo.commonDir, env: { ...gitEnvironment(), GIT_DIR: repo.commonDir } };
+/** As `forgetStacks`, of a run that nobody merges. */
+export async function releaseStacks(repo: Repository, run: RunId): Promise<void> {
+  const refs = createRefs(repo, { message: 'orch: clean' });
+  await forgetStacks(refs, run);
+  await refs.rest();
 }

@@ -4,6 +4,7 @@ import { lstat, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Sha } from '../../plan/plan.ts';
 import type { Repository } from '../effects.ts';
+import { textOf } from '../small-file.ts';
 import { gitEnvironment } from './environment.ts';
 import { gitRaw, requireGit, splitNul } from './plumbing.ts';
 
@@ -23,9 +24,9 @@ export interface MergeWorktree {
 
 let adding: Promise<unknown> = Promise.resolve();
 
-/** Makes a detached worktree at `folder`, or takes over one that an earlier orch left there. */
-export async function openMergeWorktree(repo: Repository, folder: string, commit: Sha): Promise<MergeWorktree> {
-  const env = gitEnvironment([['core.sparseCheckout', 'false'], ['checkout.workers', '0']]);
+/** Makes a detached worktree at `folder`, or takes over one that an earlier orch left there. `mark` is added to git's environment. */
+export async function openMergeWorktree(repo: Repository, folder: string, { commit, mark }: { commit: Sha; mark: Readonly<Record<string, string>> }): Promise<MergeWorktree> {
+  const env = { ...gitEnvironment([['core.sparseCheckout', 'false'], ['checkout.workers', '0']]), ...mark };
   const common = { cwd: repo.commonDir, env: { ...env, GIT_DIR: repo.commonDir } };
   const inside = { cwd: folder, env: { ...env, GIT_CEILING_DIRECTORIES: path.dirname(folder) } };
   const isOurs = async (): Promise<boolean> => {
@@ -73,6 +74,18 @@ async function removeWorktree(repo: Repository, folder: string): Promise<void> {
   await gitRaw(['worktree', 'unlock', folder], common);
   await gitRaw(['worktree', 'remove', '-f', '-f', folder], common);
   await rm(folder, { recursive: true, force: true });
+  // git refuses to remove what was half made.
+  for (const { admin, folder: of } of await entriesOf(repo)) if (of === folder) await rm(admin, { recursive: true, force: true });
+}
+
+/** The entries that git keeps of worktrees, each with the folder that it is for. */
+async function entriesOf({ commonDir }: Repository): Promise<{ admin: string; folder: string }[]> {
+  const home = path.join(commonDir, 'worktrees');
+  return (await readdir(home).catch(() => [])).flatMap((name) => {
+    const admin = path.join(home, name);
+    const gitFile = textOf(path.join(admin, 'gitdir'))?.trim();
+    return gitFile === undefined ? [] : [{ admin, folder: path.dirname(path.resolve(admin, gitFile)) }];
+  });
 }
 
 async function contentOf(folder: string, name: string): Promise<Buffer | null> {
@@ -88,15 +101,15 @@ export interface WorktreePool {
   close(): Promise<void>;
 }
 
-/** Worktrees `<folder>-1`, `<folder>-2` …, as many as are used at once. */
-export function openWorktreePool(repo: Repository, folder: string): WorktreePool {
+/** Worktrees `<folder>-1`, `<folder>-2` …, as many as are used at once. By its mark the next orch finds a git that has outlived this one. */
+export function openWorktreePool(repo: Repository, folder: string, mark: Readonly<Record<string, string>> = {}): WorktreePool {
   const all: Promise<MergeWorktree>[] = [];
   const free: MergeWorktree[] = [];
   return {
     async use(commit, work) {
       let worktree = free.pop();
       if (worktree === undefined) {
-        const made = openMergeWorktree(repo, `${folder}-${all.length + 1}`, commit);
+        const made = openMergeWorktree(repo, `${folder}-${all.length + 1}`, { commit, mark });
         all.push(made);
         worktree = await made;
       }
@@ -114,14 +127,15 @@ export function openWorktreePool(repo: Repository, folder: string): WorktreePool
   };
 }
 
-/** The folders of a pool that are there: of one that is open, or of one that a dead merge has left. */
-export async function mergeWorktreesAt(folder: string): Promise<string[]> {
-  const [home, start] = [path.dirname(folder), path.basename(folder)];
-  const names = await readdir(home).catch(() => []);
-  return names.filter((name) => name.startsWith(start) && /^-\d+$/.test(name.slice(start.length))).map((name) => path.join(home, name));
+/** The worktrees of a pool that are there, if only as a folder or as an entry of git's: of one that is open, or of one that a dead merge has left. */
+export async function mergeWorktreesAt(repo: Repository, folder: string): Promise<string[]> {
+  const home = path.dirname(folder);
+  const folders = (await readdir(home).catch(() => [])).map((name) => path.join(home, name));
+  const all = new Set([...folders, ...(await entriesOf(repo)).map((entry) => entry.folder)]);
+  return [...all].filter((each) => each.startsWith(folder) && /^-\d+$/.test(each.slice(folder.length)));
 }
 
 /** Removes what a pool has left at `folder`. */
 export async function removeMergeWorktrees(repo: Repository, folder: string): Promise<void> {
-  for (const worktree of await mergeWorktreesAt(folder)) await removeWorktree(repo, worktree);
+  for (const worktree of await mergeWorktreesAt(repo, folder)) await removeWorktree(repo, worktree);
 }

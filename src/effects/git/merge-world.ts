@@ -10,6 +10,7 @@ import { KnownObjects } from './merge-changes.ts';
 import { auditStack, type AuditStep } from './merge-audit.ts';
 import type { ConflictPolicy } from './merge-policy.ts';
 import type { FrozenView } from './merge-quarantine.ts';
+import { createRefs, type Refs } from './refs.ts';
 import { openWorktreePool, type MergeWorktree } from './merge-worktree.ts';
 
 /** `broken`: the commands could not be run, which says nothing about the files. */
@@ -18,6 +19,8 @@ export type VerifyVerdict = 'pass' | 'fail' | 'broken';
 export interface MergeWorldOptions {
   readonly repo: Repository;
   readonly run: RunId;
+  /** Absent: its own. They are at rest when it is closed. */
+  readonly refs?: Refs;
   /** Branch to land on, without `refs/heads/`. */
   readonly target: string;
   /** The target is left alone: results are put on the branch where they wait. */
@@ -28,6 +31,8 @@ export interface MergeWorldOptions {
   readonly known?: KnownObjects;
   /** Folder for verification worktrees; it may exist. */
   readonly root: string;
+  /** In the environment of git where it is at work in them: by it the next orch finds one that has outlived this. */
+  readonly mark?: Readonly<Record<string, string>>;
   /** Of the commit that a branch becomes. */
   readonly message: (id: TaskId) => string;
   /** Runs the verify commands in a folder with exactly the files of a commit. Must not leave anything running. */
@@ -84,8 +89,9 @@ export function poolIn(root: string): string {
 /** Opens what merging takes; `close` must be called. */
 export async function openMergeWorld(options: MergeWorldOptions): Promise<GitMergeWorld> {
   const { repo, run } = options;
-  const pool = openWorktreePool(repo, poolIn(options.root));
-  const lander = createLander(repo, { run, target: options.target, keepsTarget: options.keepsTarget === true });
+  const pool = openWorktreePool(repo, poolIn(options.root), options.mark);
+  const refs = options.refs ?? createRefs(repo, { message: `orch: merge of ${run}` });
+  const lander = createLander(repo, { run, target: options.target, keepsTarget: options.keepsTarget === true, refs });
   const guard = options.guard ?? UNGUARDED;
   const guarded: typeof pool.use = async (commit, work) => await guard.stand(async () => await pool.use(commit, work));
   const ready = new WeakSet<MergeWorktree>();
@@ -101,7 +107,7 @@ export async function openMergeWorld(options: MergeWorldOptions): Promise<GitMer
     return isReady && (await options.regenerate?.(worktree.path, command)) === true ? worktree.read(paths) : null;
   });
   const { strategy, policies, now, view, known = new KnownObjects() } = options;
-  const assembler = await openAssembler({ repo, run, strategy, policies, known, now, ...(view === undefined ? {} : { view }), ...(options.regenerate === undefined ? {} : { regenerate }) });
+  const assembler = await openAssembler({ repo, run, refs, strategy, policies, known, now, ...(view === undefined ? {} : { view }), ...(options.regenerate === undefined ? {} : { regenerate }) });
   const steps = new Map<Sha, AuditStep & { readonly below: Sha }>();
   let last: Landing | null = null;
 
@@ -155,7 +161,7 @@ export async function openMergeWorld(options: MergeWorldOptions): Promise<GitMer
     lastLanding: () => last,
     async close() {
       await assembler.close();
-      await Promise.all([pool.close(), lander.rest()]);
+      await Promise.all([pool.close(), refs.rest()]);
     },
   };
 }

@@ -8,10 +8,10 @@ import { createConversation } from './conversation.ts';
 import { createNames } from './names.ts';
 import { gitRaw, GitFailure, type GitCall } from './plumbing.ts';
 
-/** `from: null` = must not exist yet; `to: null` = delete. References in full. */
+/** `from: null` = must not exist yet, undefined = whatever it is now; `to: null` = delete. References in full. */
 export interface RefMove {
   readonly ref: string;
-  readonly from: Sha | null;
+  readonly from: Sha | null | undefined;
   readonly to: Sha | null;
 }
 /** null = done; otherwise why not. */
@@ -56,7 +56,7 @@ export function createRefs(repo: Repository, { message = 'orch', env = {} }: { m
   const update = async (moves: readonly RefMove[]): Promise<RefRefusal> => {
     const zero = '0'.repeat(repo.objectFormat === 'sha256' ? 64 : 40);
     const input = moves
-      .map((m) => (m.to === null ? `delete ${m.ref} ${m.from ?? zero}\n` : `update ${m.ref} ${m.to} ${m.from ?? zero}\n`))
+      .map(({ ref, from, to }) => `${to === null ? `delete ${ref}` : `update ${ref} ${to}`}${from === undefined ? '' : ` ${from ?? zero}`}\n`)
       .join('');
     // A transaction that is refused ends the process.
     const answer = await transactions.ask(`start\n${input}commit\n`, (said) => said.endsWith('commit: ok\n'));
