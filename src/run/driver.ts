@@ -190,7 +190,8 @@ export class Driver {
       if ('request' in message) {
         const { facts, answer } = control(plan, this.#state, message.request);
         for (const fact of facts) take(fact);
-        if (facts.length === 0) message.answer(answer);
+        // Also what changes nothing may only say so once what it relies on, from this turn, is on disk.
+        if (events.length === 0) message.answer(answer);
         else this.#waiting.push((refusal) => message.answer(refusal ?? answer));
         continue;
       }
