@@ -127,7 +127,7 @@ function mergeGit({ repo, paths, clock, plan, view, integrity, known, refs }: Me
     changedPaths: async (pairs) => await history.changedPaths(pairs),
     async open(target, settings, { commands, onNote }) {
       const world = await openMergeWorld({
-        repo, run: plan.run, refs, target, keepsTarget: settings.pullRequest !== undefined, strategy: settings.strategy, policies: settings.conflicts, known, root, mark: { ORCH_RUN_ID: plan.run, ORCH_RUN_DIR: paths.dir }, onNote, ...(view === null ? {} : { view }), guard: guardOf(plan, integrity), now: () => Math.floor(clock.now() / 1000),
+        repo, run: plan.run, refs, target, keepsTarget: settings.pullRequest !== undefined, strategy: settings.strategy, policies: settings.conflicts, known, root, recalls: settings.verify.length > 0, mark: { ORCH_RUN_ID: plan.run, ORCH_RUN_DIR: paths.dir }, onNote, ...(view === null ? {} : { view }), guard: guardOf(plan, integrity), now: () => Math.floor(clock.now() / 1000),
         message: (id) => messageOf(grownPlan(plan, now()), now(), { id, settings }),
         verify: async (folder, commit, signal) => await commands.verify(folder, commit, signal),
         regenerate: async (folder, command) => await commands.regenerate(folder, command),

@@ -264,8 +264,6 @@ const merge = z.strictObject(
   if (context.issues.length > 0) return;
   const wrong = (key: string, message: string): void => context.addIssue({ code: 'custom', path: [key], message, input: value });
   if (value['one-per'] !== undefined && value.via === undefined) wrong('one-per', 'is for `via: pull-request`; add that, or remove it');
-  const whens: readonly unknown[] = [undefined, 'never', 'end'];
-  if (value.via !== undefined && !whens.includes(value.when)) wrong('when', 'moves the target, which `via: pull-request` leaves alone; use `end` or `never`');
   if (value['co-author'] !== undefined && value.strategy === 'rebase') wrong('co-author', 'has no commit to stand in: a rebase keeps the agents’ own; use `squash` or `merge`');
   const whole = ['strategy', 'verify', 'on-conflict', 'batch', 'conflicts', 'co-author'] as const;
   if (value['one-per'] === 'task') for (const key of whole) if (value[key] !== undefined) wrong(key, 'has no use with `one-per: task`, which pushes each task’s branch as it is; use `one-per: run`, or remove it');

@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { expectTidy } from '../support/invariants.ts';
+import { merges, show } from '../support/merged.ts';
 import { makeProject, type Project } from '../support/project.ts';
 
 const made: Project[] = [];
@@ -12,10 +13,6 @@ function projectOf(): Project {
   const project = makeProject();
   made.push(project);
   return project;
-}
-const show = (project: Project, what: string): string => project.git('show', what);
-async function merges(project: Project, run?: string): Promise<Record<string, string>> {
-  return Object.fromEntries((await project.status(run)).tasks.map(({ id, merge }) => [id, merge]));
 }
 
 describe('while others run', () => {

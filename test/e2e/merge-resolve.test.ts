@@ -1,10 +1,12 @@
-// on-conflict: resolve, through the binary: an agent is given the merge in progress, and what it makes of that is believed
-// no more than any other work.
-import { readFileSync, writeFileSync } from 'node:fs';
+// Conflicts that somebody settles, through the binary: an agent that is given the merge in progress (on-conflict: resolve),
+// and git's memory of what a person did (rerere). What comes of it is believed no more than any other work.
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { expectTidy } from '../support/invariants.ts';
+import { merges, show } from '../support/merged.ts';
 import { leavesNothing, makeProject, type Project, type ProjectOptions } from '../support/project.ts';
+import { runGit } from '../support/repo.ts';
 
 const made: Project[] = [];
 afterEach(() => { for (const project of made.splice(0)) project.dispose(); });
@@ -12,10 +14,6 @@ function projectOf(options: ProjectOptions = {}): Project {
   const project = makeProject(options);
   made.push(project);
   return project;
-}
-const show = (project: Project, what: string): string => project.git('show', what);
-async function merges(project: Project, run?: string): Promise<Record<string, string>> {
-  return Object.fromEntries((await project.status(run)).tasks.map(({ id, merge }) => [id, merge]));
 }
 
 /** Waits for the test, does its work, and when a merge is under way does with that as MODE says. */
@@ -107,4 +105,41 @@ test('a shell command cannot resolve: its conflict is parked; a sandbox and reso
   const boxed = projectOf({ config: { isolation: 'auto' } });
   const refused = await leavesNothing(boxed, () => boxed.run(['run', boxed.manifest('merge: { on-conflict: resolve }\ntasks: [Fix it]\n')]));
   expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('isolation: process') as unknown]);
+});
+
+test.each(['merge', 'rebase'])('%s: a conflict that git remembers to have been settled by a person (rerere) is settled as it was, and verified', async (strategy) => {
+  const project = projectOf();
+  const conflicting = 'tasks:\n  x: { run: "echo x > README.md; echo x > x.txt" }\n  y: { run: "echo y > README.md; echo y > y.txt" }\n  z: { run: "echo z > README.md; seq 9 > z.txt" }\n';
+  const ran = await project.run(['run', project.manifest(conflicting), '--run-id', 'r', '--no-merge']);
+  expect(ran.code, ran.stderr).toBe(0);
+  const start = project.git('rev-parse', 'main');
+  // As a person would have, elsewhere: both sides are wanted.
+  const byHand = path.join(path.dirname(project.path), 'by-hand');
+  project.git('worktree', 'add', '-q', '--detach', byHand, 'main');
+  const inHand = (...args: string[]): string => runGit(byHand, ['-c', 'user.name=P', '-c', 'user.email=p@example.invalid', ...args]);
+  project.git('config', 'rerere.enabled', 'true');
+  inHand('merge', '-q', '--no-ff', '--no-edit', 'orch/r/x');
+  expect(() => inHand('merge', '-q', '--no-ff', '--no-edit', 'orch/r/y')).toThrow();
+  writeFileSync(path.join(byHand, 'README.md'), 'x and y\n');
+  inHand('add', 'README.md');
+  inHand('commit', '-q', '--no-edit');
+  const remembered = readdirSync(path.join(project.path, '.git', 'rr-cache')).length;
+
+  // What nothing verifies is not taken from a memory.
+  const unverified = await project.run(['merge', 'r', '--into', 'side', '--strategy', strategy]);
+  expect(unverified.code).toBe(2);
+  project.git('branch', 'side', start);
+  expect((await project.run(['merge', 'r', '--into', 'side', '--strategy', strategy])).code).toBe(5);
+  expect(await merges(project)).toEqual({ x: 'merged', y: 'conflict', z: 'conflict' });
+
+  const rejected = await project.run(['merge', 'r', '--strategy', strategy, '--verify', 'test ! -e y.txt || ! grep -q y README.md']);
+  expect([rejected.code, await merges(project)]).toEqual([5, { x: 'merged', y: 'rejected', z: 'conflict' }]);
+  const ended = await project.run(['merge', 'r', '--strategy', strategy, '--verify', 'true']);
+  expect(ended.code, ended.stderr).toBe(5);
+  expect(await merges(project)).toEqual({ x: 'merged', y: 'merged', z: 'conflict' });
+  expect(ended.stderr).toContain('from git’s memory of conflicts (rerere): README.md');
+  expect([show(project, 'main:README.md'), show(project, 'main:y.txt')]).toEqual(['x and y', 'y']);
+  expect(readdirSync(path.join(project.path, '.git', 'rr-cache'))).toHaveLength(remembered);
+  project.git('worktree', 'remove', '--force', byHand);
+  expectTidy(project, 'r');
 });

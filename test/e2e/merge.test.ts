@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { MERGE_CRASH_POINTS } from '../../src/lib/crash-point.ts';
 import { expectTidy, processesOf } from '../support/invariants.ts';
+import { merges, show } from '../support/merged.ts';
 import { leavesNothing, makeProject, type Project, type ProjectOptions } from '../support/project.ts';
 import { orch } from '../support/orch.ts';
 import { checkoutState, runGit } from '../support/repo.ts';
@@ -31,10 +32,6 @@ tasks:
 `;
 const VERIFY = 'verify: "test ! -e bad.txt"';
 
-const show = (project: Project, what: string): string => project.git('show', what);
-async function merges(project: Project, run?: string): Promise<Record<string, string>> {
-  return Object.fromEntries((await project.status(run)).tasks.map(({ id, merge }) => [id, merge]));
-}
 /** Runs a manifest, unmerged. */
 async function delivered(project: Project, manifest = TWO): Promise<void> {
   const ended = await project.run(['run', project.manifest(manifest), '--run-id', 'r', '--no-merge']);

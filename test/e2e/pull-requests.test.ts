@@ -1,13 +1,13 @@
 // Merging by pull request through the binary: what is pushed and asked, what is found again, who is left alone, and
 // kill -9 on the way. Against a local bare remote and stand-ins for gh and glab.
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { PULL_REQUEST_CRASH_POINTS } from '../../src/lib/crash-point.ts';
 import { makeForge, type TestForge } from '../support/forge.ts';
 import { expectTidy, processesOf } from '../support/invariants.ts';
 import type { Ended } from '../support/orch.ts';
-import { appears } from '../support/wait.ts';
+import { appears, until } from '../support/wait.ts';
 import { isAlive } from '../support/process-rig.ts';
 import { leavesNothing, makeProject, type Project } from '../support/project.ts';
 import { checkoutState, walk } from '../support/repo.ts';
@@ -101,6 +101,32 @@ test('one for each task: branches as they are, needs first and named; what was t
   expect(again.stderr).toContain('c  unmerged: its pull request was closed without being merged');
   expect(await seen(project)).toEqual({ a: ['unmerged', a?.number, 'merged'], b: ['unmerged', b?.number, 'open'], c: ['unmerged', c?.number, 'closed'] });
   expect([opens(forge), branches(forge)]).toEqual([3, ['main', 'orch/r/b', 'orch/r/c']]);
+});
+
+test('one for each task while others run: asked for as soon as a task completes', async () => {
+  const { project, forge, orch } = placeOf();
+  const go = project.at('go');
+  const text = manifest('via: pull-request, one-per: task, when: each').replace('echo c > c.txt"', `until test -e '${go}'; do sleep 0.05; done; echo c > c.txt"`);
+  const ended = orch(['run', project.manifest(text), '--run-id', 'r']);
+  await until('two are asked for', () => forge.requests().length === 2);
+  expect(forge.requests().map(({ head }) => head)).toEqual(['orch/r/a', 'orch/r/b']);
+  writeFileSync(go, '');
+  expect((await ended).code, (await ended).stderr).toBe(0);
+  expect(forge.requests().map(({ head }) => head)).toEqual(['orch/r/a', 'orch/r/b', 'orch/r/c']);
+  expect(opens(forge)).toBe(3);
+  expect(await seen(project)).toEqual({ a: ['unmerged', 1, 'open'], b: ['unmerged', 2, 'open'], c: ['unmerged', 3, 'open'] });
+  expectTidy(project, 'r');
+});
+
+test('one for the run, merged while others run (--merge): one request, for all of it', async () => {
+  const { project, forge, orch } = placeOf();
+  const ended = await orch(['run', project.manifest(manifest('via: pull-request, verify: "true"')), '--run-id', 'r', '--merge']);
+  expect(ended.code, ended.stderr).toBe(0);
+  expect(forge.requests().map(({ head }) => head)).toEqual(['orch/r/merged']);
+  expect(opens(forge)).toBe(1);
+  expect(forge.git('ls-tree', '--name-only', 'orch/r/merged', 'a.txt', 'b.txt', 'c.txt').split('\n')).toHaveLength(3);
+  for (const id of ['a', 'b', 'c']) expect(forge.requests()[0]?.body).toContain(`- \`${id}\``);
+  expect(await seen(project)).toEqual({ a: ['unmerged', 1, 'open'], b: ['unmerged', 1, 'open'], c: ['unmerged', 1, 'open'] });
 });
 
 test('what others have put on a branch of the remote stays; what the remote refuses is told and asked again later', async () => {

@@ -8,6 +8,7 @@ import { createAttributes } from './merge-attributes.ts';
 import type { Merging } from './merge-branch.ts';
 import { KnownObjects, treesOf, type MergeCall } from './merge-changes.ts';
 import { identityOf, writeCommit } from './merge-commit.ts';
+import type { Edit } from './merge-import.ts';
 import { forgetStacks, keepStack } from './merge-keep.ts';
 import type { ConflictPolicy } from './merge-policy.ts';
 import { openQuarantine, type FrozenView } from './merge-quarantine.ts';
@@ -53,6 +54,9 @@ export interface Assembly {
 /** Writes files anew on a commit; null when the command failed. Keys are latin1 paths; null = the file is gone. */
 export type Regenerate = (commit: Sha, command: string, paths: readonly string[]) => Promise<ReadonlyMap<string, Buffer | null> | null>;
 
+/** The files (latin1 paths) of a merge of these commits as people have settled such conflicts before; null when one of them is new. */
+export type Recall = (ours: Sha, theirs: Sha, paths: readonly string[]) => Promise<readonly Edit[] | null>;
+
 export interface AssemblerOptions {
   readonly repo: Repository;
   readonly run: RunId;
@@ -66,6 +70,8 @@ export interface AssemblerOptions {
   readonly view?: FrozenView;
   /** Absent: a conflict that asks for it stays one. */
   readonly regenerate?: Regenerate;
+  /** Absent: nothing is remembered. */
+  readonly recall?: Recall;
   /** Seconds since the epoch, for commits. */
   readonly now: () => number;
 }

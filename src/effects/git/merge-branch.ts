@@ -71,7 +71,7 @@ async function pick(merging: Merging, head: Sha, what: Pick): Promise<BranchResu
     const isEmpty = what.merges.length === 0 && (await merging.treeOf(head)) === merged.tree;
     return { ok: true, commit: isEmpty ? head : await commit(merged.tree, what.message, what.merges), resolved: [] };
   }
-  const resolution = await resolveConflicts(call, merged.stages, { policies: options.policies, scratch: quarantine.folder });
+  const resolution = await recalled(merging, [ours, theirs], await resolveConflicts(call, merged.stages, { policies: options.policies, scratch: quarantine.folder }));
   const edits = resolution.open.length === 0 && merged.stages.length > 0 ? await regenerated(merging, { head, tree: merged.tree, resolution }) : null;
   if (edits !== null) {
     const [done = head] = await importCommits(quarantine, head, [{ author: what.author, committer: merging.identity(), message: what.message, merges: what.merges, tree: merged.tree, edits }]);
@@ -80,6 +80,14 @@ async function pick(merging: Merging, head: Sha, what: Pick): Promise<BranchResu
   const files = [...new Set(resolution.open.length > 0 ? resolution.open : merged.stages.map(({ path }) => path))].map(readable);
   const kept = await commit(merged.tree, `orch: conflict\n\n${merged.messages.map(readable).join('\n')}\n`, [what.theirs]);
   return { ok: false, files, messages: merged.messages.map(readable), kept };
+}
+
+/** With what people have settled before. */
+async function recalled({ quarantine, options: { recall } }: Merging, [ours, theirs]: readonly [Sha, Sha], resolution: Resolution): Promise<Resolution> {
+  if (recall === undefined || resolution.open.length === 0) return resolution;
+  await quarantine.release();
+  const edits = await recall(ours, theirs, resolution.open);
+  return edits === null ? resolution : { ...resolution, edits: [...resolution.edits, ...edits], open: [] };
 }
 
 /** Two commits with these trees whose only common ancestor is `base`: every git merges them by it. */

@@ -6,6 +6,7 @@ import type { Sha } from '../../plan/plan.ts';
 import type { Repository } from '../effects.ts';
 import { textOf } from '../small-file.ts';
 import { gitEnvironment } from './environment.ts';
+import type { Edit } from './merge-import.ts';
 import { gitRaw, requireGit, splitNul } from './plumbing.ts';
 
 export interface MergeWorktree {
@@ -18,15 +19,19 @@ export interface MergeWorktree {
   changes(): Promise<string[]>;
   /** The content of files (latin1 paths), null for one that is not there or not a regular file. */
   read(paths: readonly string[]): Promise<ReadonlyMap<string, Buffer | null>>;
+  /** Merges a commit with git's memory of settled conflicts (rerere); the files at these paths, or null when it does not know all of them. */
+  recall(theirs: Sha, paths: readonly string[]): Promise<readonly Edit[] | null>;
   /** Removes the worktree and all that is in it. */
   remove(): Promise<void>;
 }
+
+const SETTINGS = [['core.sparseCheckout', 'false'], ['checkout.workers', '0']] as const;
 
 let adding: Promise<unknown> = Promise.resolve();
 
 /** Makes a detached worktree at `folder`, or takes over one that an earlier orch left there. `mark` is added to git's environment. */
 export async function openMergeWorktree(repo: Repository, folder: string, { commit, mark }: { commit: Sha; mark: Readonly<Record<string, string>> }): Promise<MergeWorktree> {
-  const env = { ...gitEnvironment([['core.sparseCheckout', 'false'], ['checkout.workers', '0']]), ...mark };
+  const env = { ...gitEnvironment(SETTINGS), ...mark };
   const common = { cwd: repo.commonDir, env: { ...env, GIT_DIR: repo.commonDir } };
   const inside = { cwd: folder, env: { ...env, GIT_CEILING_DIRECTORIES: path.dirname(folder) } };
   const isOurs = async (): Promise<boolean> => {
@@ -64,6 +69,19 @@ export async function openMergeWorktree(repo: Repository, folder: string, { comm
     },
     async read(paths) {
       return new Map(await Promise.all(paths.map(async (name) => [name, await contentOf(folder, name)] as const)));
+    },
+    async recall(theirs, paths) {
+      const settings = [['rerere.enabled', 'true'], ['rerere.autoUpdate', 'true'], ['merge.autoStash', 'false'], ['merge.conflictStyle', 'merge']] as const;
+      const call = { cwd: folder, env: { ...inside.env, ...gitEnvironment([...SETTINGS, ...settings]), ...mark } };
+      await gitRaw(['merge', '-q', '--no-commit', '--no-ff', '--no-edit', '--no-stat', '--no-squash', '--no-verify-signatures', theirs], call);
+      const begun = await gitRaw(['rev-parse', '-q', '--verify', 'MERGE_HEAD'], call);
+      if (begun.stdout.toString().trim() !== theirs) return null;
+      const listed = new Map(splitNul(await requireGit(['ls-files', '-s', '-z', '--full-name'], call), 'latin1').map((entry) => [entry.slice(entry.indexOf('\t') + 1), entry]));
+      // What it has begun to remember of this conflict is nobody's answer.
+      await gitRaw(['rerere', 'clear'], call);
+      const found = paths.map((name) => /^(100\d+) ([0-9a-f]+) 0\t/.exec(listed.get(name) ?? '') ?? []);
+      if (found.some(([entry]) => entry === undefined)) return null;
+      return Promise.all(found.map(async ([, mode = '', sha = ''], i) => ({ mode, content: await requireGit(['cat-file', 'blob', sha], call), path: paths[i] ?? '' })));
     },
     remove: async () => { await removeWorktree(repo, folder); },
   };

@@ -1,16 +1,18 @@
 // The git side of a merge as one thing: stacks, verification worktrees, audit, landing. It does each job that it is
 // given, and knows nothing of the order in which they come.
 import path from 'node:path';
+import { listSome } from '../../lib/text.ts';
 import type { RunId, Sha, TaskId } from '../../plan/plan.ts';
 import type { Repository } from '../effects.ts';
 import { gitEnvironment } from './environment.ts';
 import { createLander, type Landing } from './land.ts';
-import { openAssembler, type AssembledStep, type Assembly, type MergeBranch, type MergeStrategy, type Regenerate } from './merge-assemble.ts';
+import { openAssembler, type AssembledStep, type Assembly, type MergeBranch, type MergeStrategy, type Recall, type Regenerate } from './merge-assemble.ts';
 import { KnownObjects } from './merge-changes.ts';
 import { auditStack, type AuditStep } from './merge-audit.ts';
 import type { ConflictPolicy } from './merge-policy.ts';
 import type { FrozenView } from './merge-quarantine.ts';
 import { createRefs, type Refs } from './refs.ts';
+import { hasRecordedAnswers } from './rerere.ts';
 import { openWorktreePool, type MergeWorktree } from './merge-worktree.ts';
 
 /** `broken`: the commands could not be run, which says nothing about the files. */
@@ -43,6 +45,8 @@ export interface MergeWorldOptions {
   readonly setUp?: (folder: string, signal: AbortSignal) => Promise<boolean>;
   /** Runs one command that makes files anew; true = it succeeded. Absent: such conflicts stay conflicts. */
   readonly regenerate?: (folder: string, command: string) => Promise<boolean>;
+  /** Conflicts that people have settled before are settled as they did, where git remembers that: what comes of it is verified. */
+  readonly recalls?: boolean;
   /** The configuration that merges are made with; absent: the repository's own. */
   readonly view?: FrozenView;
   /** Stands over whatever uses the repository's own configuration, or moves the target. Absent: nobody else is at work. */
@@ -106,8 +110,14 @@ export async function openMergeWorld(options: MergeWorldOptions): Promise<GitMer
     const isReady = await outfit(worktree, new AbortController().signal);
     return isReady && (await options.regenerate?.(worktree.path, command)) === true ? worktree.read(paths) : null;
   });
+  const recall: Recall = async (ours, theirs, paths) => {
+    if (!(await hasRecordedAnswers(repo))) return null;
+    const edits = await guarded(ours, async (worktree) => await worktree.recall(theirs, paths));
+    if (edits !== null) options.onNote(`settled as it was before, from git’s memory of conflicts (rerere): ${listSome(paths.map((name) => Buffer.from(name, 'latin1').toString()), 5)}`);
+    return edits;
+  };
   const { strategy, policies, now, view, known = new KnownObjects() } = options;
-  const assembler = await openAssembler({ repo, run, refs, strategy, policies, known, now, ...(view === undefined ? {} : { view }), ...(options.regenerate === undefined ? {} : { regenerate }) });
+  const assembler = await openAssembler({ repo, run, refs, strategy, policies, known, now, ...(view === undefined ? {} : { view }), ...(options.regenerate === undefined ? {} : { regenerate }), ...(options.recalls === true ? { recall } : {}) });
   const steps = new Map<Sha, AuditStep & { readonly below: Sha }>();
   let last: Landing | null = null;
 
