@@ -137,9 +137,16 @@ function nextLines(plan: Plan, state: RunState, ends: Ends): string[] {
   if (state.exitCode === EXIT.limit) return [...look, `${limitText(state, ends.now)}: ${resume}`];
   if (state.exitCode === EXIT.stateNotWritable) return [...look, `The run's record could not be written; when there is room again: ${resume}`];
   if (!isOver(state)) return [...look, `interrupted; ${resume} goes on`];
-  if (state.exitCode === EXIT.mergeOutstanding) return [...look, `Merge what is left with ${ends.palette.cyan(`orch merge ${plan.run}`)}`];
+  if (state.exitCode === EXIT.mergeOutstanding) return [...look, leftText(plan, ends)];
   if (ends.failed.length > 0) return [...look, `Try what failed again with ${ends.palette.cyan(`orch resume ${plan.run} --failed`)}`];
   return look;
+}
+
+/** A conflict is met again by every merge, until somebody settles it. */
+function leftText(plan: Plan, { delivered, palette }: Ends): string {
+  const merge = palette.cyan(`orch merge ${plan.run}`);
+  const clash = delivered.find(({ task }) => task.merge?.status === 'conflict');
+  return clash === undefined ? `Merge what is left with ${merge}` : `Settle ${clash.planned.id} with ${palette.cyan(`git merge ${clash.planned.branch}`)}; ${merge} does the rest`;
 }
 
 function mergeHint(plan: Plan, state: RunState, { delivered, palette }: Ends): string {
