@@ -3,7 +3,7 @@
 import { rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline/promises';
-import { releaseStacks } from '../effects/git/merge-keep.ts';
+import { releaseConflicts, releaseStacks } from '../effects/git/merge-keep.ts';
 import { poolIn } from '../effects/git/merge-world.ts';
 import { mergeWorktreesAt, removeMergeWorktrees } from '../effects/git/merge-worktree.ts';
 import { gitRaw } from '../effects/git/plumbing.ts';
@@ -143,7 +143,10 @@ async function clean(repo: Repository, leftovers: Leftovers, force: boolean): Pr
   const empty = await deleteBranches(repo, { branches: rest, mergedInto: plan?.base.sha ?? null, isForced: force });
   for (const [ref, why] of empty.kept) note(`kept ${ref.replace('refs/heads/', '')}: ${why}`);
   const isAllGone = leftovers.kept.length === 0 && empty.kept.length === 0 && removed === worktrees.length;
-  if (hasRecords && isAllGone) await removeRun(repo.commonDir, run);
+  if (hasRecords && isAllGone) {
+    await releaseConflicts(repo, run);
+    await removeRun(repo.commonDir, run);
+  }
   if (isAllGone) for (const { workspace } of await listWorkspaces(repo, run)) await forgetWorkspace(repo, workspace);
   note(`${run}: ${plural(removed + leftovers.mergeWorktrees.length, 'worktree')} and ${plural(merged.deleted.length + empty.deleted.length, 'branch').replace('branchs', 'branches')} removed${hasRecords && isAllGone ? ', and its records' : ''}`);
 }

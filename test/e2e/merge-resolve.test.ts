@@ -107,6 +107,24 @@ test('a shell command cannot resolve: its conflict is parked; a sandbox and reso
   expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('isolation: process') as unknown]);
 });
 
+test('a conflict that a person settles with git merge is merged then; its conflicted tree stays as long as the run does', async () => {
+  const project = projectOf();
+  const ended = await project.run(['run', project.manifest('merge: { when: end }\ntasks:\n  x: { run: "echo x > README.md" }\n  y: { run: "echo y > README.md" }\n'), '--run-id', 'r']);
+  expect(ended.code, ended.stderr).toBe(5);
+  expect(ended.stderr).toContain('Settle y with git merge orch/r/y; orch merge r does the rest');
+  expect(() => project.git('merge', '-q', '--no-edit', 'orch/r/y')).toThrow();
+  project.write({ 'README.md': 'x and y\n' });
+  project.git('commit', '-q', '-a', '-m', 'Both');
+  expect((await project.run(['clean', 'r', '--yes'])).code).toBe(0);
+  expect(project.git('for-each-ref', '--format=%(refname)')).toBe('refs/heads/main');
+
+  const again = await project.run(['run', project.manifest('merge: { when: end }\ntasks:\n  x: { run: "echo v > README.md" }\n  y: { run: "echo w > README.md" }\n'), '--run-id', 's']);
+  expect(again.code, again.stderr).toBe(5);
+  await project.run(['clean', 's', '--yes']);
+  expect(project.git('for-each-ref', '--format=%(refname)').split('\n')).toEqual(['refs/heads/main', 'refs/heads/orch/s/y', 'refs/orch/conflict/s/y']);
+  expect(await merges(project, 's')).toEqual({ x: 'merged', y: 'conflict' });
+});
+
 test.each(['merge', 'rebase'])('%s: a conflict that git remembers to have been settled by a person (rerere) is settled as it was, and verified', async (strategy) => {
   const project = projectOf();
   const conflicting = 'tasks:\n  x: { run: "echo x > README.md; echo x > x.txt" }\n  y: { run: "echo y > README.md; echo y > y.txt" }\n  z: { run: "echo z > README.md; seq 9 > z.txt" }\n';

@@ -45,7 +45,6 @@ describe('what lands', () => {
     expect(ended.code, ended.stderr).toBe(5);
     expect(await merges(project)).toEqual({ a: 'merged', b: 'merged', x: 'merged', y: 'conflict', bad: 'rejected', child: 'unmerged' });
     expect(ended.stderr).toContain('conflicts with x in README.md');
-    expect(ended.stderr).toContain('Settle y with git merge orch/r/y; orch merge r does the rest');
     expect(ended.stderr).toContain('test ! -e bad.txt`: exit 1');
     expect(ended.stderr).toContain('needs bad, which was not merged');
     expect(ended.stderr).toContain('3 merged, 3 not merged');

@@ -1,5 +1,5 @@
 // Gives the repository the objects of a stack and references that keep them alive, under `refs/orch/merge` while merging
-// and `refs/orch/conflict` for good. Never moves any other reference.
+// and `refs/orch/conflict` until the run is cleaned up. Never moves any other reference.
 import type { RunId, Sha } from '../../plan/plan.ts';
 import type { Repository } from '../effects.ts';
 import { gitEnvironment } from './environment.ts';
@@ -35,13 +35,26 @@ export async function keepStack(at: { quarantine: Quarantine; repo: Repository; 
 
 /** Lets go of all stacks of a run; conflicts stay. */
 export async function forgetStacks(refs: Refs, run: RunId): Promise<void> {
-  const kept = await refs.list([`refs/orch/merge/${run}/`]);
+  await drop(refs, `refs/orch/merge/${run}/`);
+}
+
+async function drop(refs: Refs, prefix: string): Promise<void> {
+  const kept = await refs.list([prefix]);
   await refs.move(kept.map(({ ref, sha }) => ({ ref, from: sha, to: null })));
 }
 
 /** As `forgetStacks`, of a run that nobody merges. */
 export async function releaseStacks(repo: Repository, run: RunId): Promise<void> {
+  await withRefs(repo, async (refs) => { await forgetStacks(refs, run); });
+}
+
+/** Lets go of the conflicts of a run of which everything else is gone. */
+export async function releaseConflicts(repo: Repository, run: RunId): Promise<void> {
+  await withRefs(repo, async (refs) => { await drop(refs, `refs/orch/conflict/${run}/`); });
+}
+
+async function withRefs(repo: Repository, work: (refs: Refs) => Promise<void>): Promise<void> {
   const refs = createRefs(repo, { message: 'orch: clean' });
-  await forgetStacks(refs, run);
+  await work(refs);
   await refs.rest();
 }
