@@ -25,14 +25,16 @@ export async function auditStack(call: MergeCall, onto: Sha, steps: readonly Aud
   const found = await differences(call, [
     ...steps.map(({ commit }, i) => ({ from: commits[i - 1] ?? onto, to: commit })),
     ...steps.map(({ branch }, i) => ({ from: bases[i] ?? onto, to: branch.tip })),
+    // On work that is below it, a branch may undo what that did: seen from the base, it does nothing then.
+    ...steps.map(({ branch }) => ({ from: branch.start, to: branch.tip })),
     ...distinct.map((base) => ({ from: base, to: onto })),
   ]);
-  const moved = new Map(distinct.map((base, i) => [base, othersOf(found[2 * steps.length + i] ?? [])]));
+  const moved = new Map(distinct.map((base, i) => [base, othersOf(found[3 * steps.length + i] ?? [])]));
   const before = othersOf([]);
   for (const [i, step] of steps.entries()) {
     const made = found[i] ?? [];
     const others = [before, ...[moved.get(bases[i] ?? onto)].filter((each) => each !== undefined)];
-    problems.push(...checkStep(step, { made, wanted: found[steps.length + i] ?? [], others }));
+    problems.push(...checkStep(step, { made, wanted: found[steps.length + i] ?? [], own: found[2 * steps.length + i] ?? [], others }));
     addTo(before, made);
   }
   return problems;
@@ -89,13 +91,15 @@ function addTo(others: Others, changes: readonly Change[]): void {
 interface StepFacts {
   /** What the step changed. */
   readonly made: readonly Change[];
-  /** What the branch changed. */
+  /** What the branch changed since the target had it. */
   readonly wanted: readonly Change[];
+  /** What it changed since its start. */
+  readonly own: readonly Change[];
   readonly others: readonly Others[];
 }
 
-function checkStep({ branch, resolved }: AuditStep, { made, wanted, others }: StepFacts): string[] {
-  const mine = new Set(wanted.map(({ path }) => path));
+function checkStep({ branch, resolved }: AuditStep, { made, wanted, own, others }: StepFacts): string[] {
+  const mine = new Set([...wanted, ...own].map(({ path }) => path));
   const done = new Map(made.map((change) => [change.path, change]));
   const excused = new Set(resolved.map((path) => Buffer.from(path).toString('latin1')));
   // git takes changes along to where something was renamed to: by the others, or by the branch.
