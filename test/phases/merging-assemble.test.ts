@@ -6,6 +6,7 @@ import { conflictsAmong } from '../../src/effects/git/merge-pairs.ts';
 import { openRepository } from '../../src/effects/git/repository.ts';
 import { makeMergeRig, type MergeRig } from '../support/merge-rig.ts';
 import type { Files, FileSpec } from '../support/repo.ts';
+import { patience, tries } from '../support/tries.ts';
 
 const open: MergeRig[] = [];
 afterEach(() => {
@@ -88,11 +89,11 @@ test('any branches: the same trees, and the same conflicts, as git merge gives o
       if (commit !== below) expect(rig.git('log', '-1', '--format=%P', commit)).toBe(`${below} ${branch?.tip}`);
     }
     disjoint += steps.length > 1 ? 1 : 0;
-  }), { numRuns: 20 });
+  }), { numRuns: tries(20) });
   expect(disjoint).toBeGreaterThan(5);
   await assembler.close();
   rig.git('fsck', '--strict', '--no-dangling');
-}, 120_000);
+}, patience(120_000));
 
 test.each([
   ['a folder that one branch moves and another adds to', [{ 'dir/one.txt': null, 'dir/two.txt': null, 'dir/deep/three.txt': null, 'moved/one.txt': lines([1, 'one']), 'moved/two.txt': lines([2, 'two']), 'moved/deep/three.txt': lines([3, 'three']) }], [{ 'dir/added.txt': 'added\n' }]],

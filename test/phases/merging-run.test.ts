@@ -14,6 +14,7 @@ import { initialQueue, type Candidate, type MergeFact, type MergeOutcome } from 
 import { reduceQueue } from '../../src/merging/reduce.ts';
 import { makeMergeRig, type MergeRig } from '../support/merge-rig.ts';
 import { runGit, walk, type Files } from '../support/repo.ts';
+import { patience, tries } from '../support/tries.ts';
 
 const open: MergeRig[] = [];
 afterEach(() => {
@@ -134,25 +135,44 @@ test('any branches, crashes included: the target is green and has what was merge
       expect(check(path.join(rig.repo.home, 'work'))).toBe('pass');
       expect(rig.git('for-each-ref', 'refs/orch/merge')).toBe('');
     },
-  ), { numRuns: 10 });
+  ), { numRuns: tries(10) });
   expect(readdirSync(path.join(rig.repo.path, '.git/orch/tmp'))).toEqual([]);
   expect(rig.git('worktree', 'list', '--porcelain').match(/^worktree /gm)).toHaveLength(2);
   rig.git('fsck', '--strict', '--no-dangling');
-}, 180_000);
+}, patience(180_000));
 
 test('any branches, squashed or rebased: green, audited, and each merged one is there', async () => {
   const rig = rigOf(FILES);
-  await fc.assert(fc.asyncProperty(fc.array(anyChange, { minLength: 1, maxLength: 6 }), fc.constantFrom('squash' as const, 'rebase' as const), async (changes, strategy) => {
+  const shape = fc.record({ files: anyChange, need: fc.option(fc.nat(5), { freq: 2 }) });
+  await fc.assert(fc.asyncProperty(fc.array(shape, { minLength: 1, maxLength: 6 }), fc.constantFrom('squash' as const, 'rebase' as const), async (shapes, strategy) => {
     rig.git('update-ref', 'refs/heads/target', rig.base);
-    const branches = changes.map((files, i) => rig.branch(`b${i}`, [files, { [`own-${i}`]: 'own\n' }]));
+    const branches: MergeBranch[] = [];
+    for (const [i, { files, need }] of shapes.entries()) {
+      const on = need === null ? undefined : branches[need];
+      branches.push(rig.branch(`b${i}`, [files, { [`own-${i}`]: 'own\n' }], on === undefined ? {} : { start: on.tip, needs: [on.id] }));
+    }
     const { outcomes, facts } = await mergeAll(rig, branches, { strategy });
     expect(facts.filter((fact) => fact.type === 'job-finished' && fact.result.kind === 'failed')).toEqual([]);
     const merged = [...outcomes].filter(([, { kind }]) => kind === 'merged').map(([id]) => id.replace('b', 'own-'));
     expect(rig.files('target').flatMap((line) => / (own-\d+)$/.exec(line)?.[1] ?? []).sort()).toEqual(merged.sort());
     rig.reference('target', []);
     expect(check(path.join(rig.repo.home, 'work'))).toBe('pass');
-  }), { numRuns: 6 });
-}, 120_000);
+  }), { numRuns: tries(6) });
+}, patience(120_000));
+
+test('a branch that undoes what it stands on is merged, and its undoing with it', async () => {
+  const rig = rigOf(FILES);
+  const first = rig.branch('first', [{ 'made.txt': '1\n', 'b.txt': 'changed\n', 'dir/c.txt': null }]);
+  const second = rig.branch('second', [{ 'made.txt': null, 'b.txt': 'b\n', 'dir/c.txt': 'c\n' }], { start: first.tip, needs: ['first'] });
+  const third = rig.branch('third', [{ 'made.txt': '3\n' }], { start: second.tip, needs: ['second'] });
+  for (const strategy of ['merge', 'squash', 'rebase'] as const) {
+    rig.git('update-ref', 'refs/heads/target', rig.base);
+    const { outcomes, facts } = await mergeAll(rig, [first, second, third], { strategy });
+    expect(facts.filter((fact) => fact.type === 'job-finished' && fact.result.kind === 'failed')).toEqual([]);
+    expect(kinds(outcomes)).toEqual({ first: 'merged', second: 'merged', third: 'merged' });
+    expect(rig.files('target')).toEqual(rig.files(third.tip));
+  }
+});
 
 test('a bad branch is rejected, the second of a pair too, a conflict is kept, a dependent of the bad stays out', async () => {
   const rig = rigOf({ 'a.txt': 'a\n' });

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Workspace } from '../../src/effects/effects.ts';
 import { agentGit, runGit, writeFiles } from '../support/repo.ts';
 import { makeRig, type Rig } from '../support/workspace-rig.ts';
+import { patience, tries } from '../support/tries.ts';
 
 let rig: Rig;
 beforeAll(async () => {
@@ -89,7 +90,7 @@ it('collects the files that are there', async () => {
       expect(runGit(rig.repo.path, ['rev-parse', `${delivery.head}^{tree}`])).toBe(expected);
       expect(await rig.workspaces.remove(made)).toBeNull();
     }),
-    { numRuns: Number(process.env.ORCH_RUNS ?? 40) },
+    { numRuns: tries(40) },
   );
   await rig.workspaces.flush();
-}, 240_000);
+}, patience(240_000));

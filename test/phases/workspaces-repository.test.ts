@@ -12,6 +12,7 @@ import { createRefs } from '../../src/effects/git/refs.ts';
 import { branchTip, currentBranch, defaultWorktreesRoot, dirtySummary, hasPlainLayout, isAncestor, openRepository, requireBranchNamespace, resolveBase } from '../../src/effects/git/repository.ts';
 import { isBranchName } from '../../src/lib/ref-name.ts';
 import { checkoutState, makeRepo, type TestRepo, writeFiles } from '../support/repo.ts';
+import { tries } from '../support/tries.ts';
 
 let repos: TestRepo[] = [];
 function repoWith(options: Parameters<typeof makeRepo>[0] = {}): TestRepo {
@@ -184,7 +185,7 @@ describe('references', () => {
       // Ours is stricter only about what could be taken for an option or for HEAD, and a part that ends with a dot at the very end.
       if (isBranchName(name)) expect(isFine, name).toBe(true);
       else if (isFine) expect(name.startsWith('-') || name === 'HEAD', name).toBe(true);
-    }), { numRuns: 60 });
+    }), { numRuns: tries(60) });
   });
 });
 
