@@ -174,6 +174,19 @@ test('a branch that undoes what it stands on is merged, and its undoing with it'
   }
 });
 
+test('a file that is renamed below, made anew under its old name and renamed by another branch: what is there goes along', async () => {
+  const rig = rigOf(FILES);
+  const moved = rig.branch('moved', [{ 'a.txt': null, 'other/renamed.txt': LONG }]);
+  const anew = rig.branch('anew', [{ 'a.txt': '1\n' }], { start: moved.tip, needs: ['moved'] });
+  const renamed = rig.branch('renamed', [{ 'a.txt': null, 'renamed.txt': LONG }]);
+  rig.git('update-ref', 'refs/heads/target', rig.base);
+  const { outcomes, facts } = await mergeAll(rig, [moved, anew, renamed], { priority: (id) => (id === 'renamed' ? 0 : 1) });
+  expect(facts.filter((fact) => fact.type === 'job-finished' && fact.result.kind === 'failed')).toEqual([]);
+  expect(kinds(outcomes)).toEqual({ moved: 'merged', anew: 'merged', renamed: 'merged' });
+  expect(rig.files('target')).toEqual(rig.files(rig.reference(rig.base, [moved, anew, renamed]).head));
+  expect(rig.git('show', 'target:renamed.txt')).toBe('1');
+});
+
 test('a bad branch is rejected, the second of a pair too, a conflict is kept, a dependent of the bad stays out', async () => {
   const rig = rigOf({ 'a.txt': 'a\n' });
   const bad = rig.branch('bad', [{ 'bad.txt': 'x\n' }]);

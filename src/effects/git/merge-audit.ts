@@ -106,8 +106,8 @@ function checkStep({ branch, resolved }: AuditStep, { made, wanted, own, others 
   const isTaken = ({ path, status }: Change): boolean =>
     others.some(({ deleted, lost }) => deleted.has(path) || (status === 'A' && foldersOf(path).some((folder) => lost.has(folder))));
   const canFollow = wanted.some(isTaken) || (wanted.some(({ status }) => status === 'A') && wanted.some(({ status }) => status === 'D'));
-  // What the branch deletes and others only changed merges cleanly in one way: it was renamed, and their change went along.
-  const isRenamed = wanted.some(({ path, status }) => status === 'D' && others.some(({ paths }) => paths.has(path)) && !others.some(({ deleted }) => deleted.has(path)));
+  // What others changed, or made anew, and the branch takes away merges cleanly in one way: it was renamed, and their change went along.
+  const isRenamed = wanted.some(({ path, status }) => status === 'D' && done.get(path)?.status === 'D' && others.some(({ paths }) => paths.has(path)));
   const problems: string[] = [];
   for (const { path } of made) {
     if (!mine.has(path) && !excused.has(path) && !canFollow) problems.push(`${branch.id}: ${readable(path)} changed, which the branch does not change`);
