@@ -65,8 +65,8 @@ beforeAll(async () => {
 
 /** The n-th times at which a step is tried beside the first. */
 const LATER: Partial<Record<CrashPoint, readonly number[]>> = {
-  recorded: [4, 8, 12], 'journal-written': [5, 9], 'journal-synced': [7], 'work-saved': [3], 'agent-ended': [2, 3], 'end-saved': [3], 'result-saved': [2, 4],
-  'worktree-published': [4], 'verify-begun': [2, 3], 'files-discarded': [2],
+  recorded: [4, 8], 'journal-written': [5], 'journal-synced': [7], 'work-saved': [3], 'agent-ended': [2], 'end-saved': [3], 'result-saved': [4],
+  'worktree-published': [4], 'verify-begun': [3], 'files-discarded': [2],
 };
 const cases = CRASH_POINTS.flatMap((point) => [1, ...(LATER[point] ?? [])].map((n) => [point, n] as const));
 
