@@ -264,11 +264,17 @@ function gateOpensAt(plan: Plan, state: RunState, index: number): Instant {
 function isGroupBusy(plan: Plan, state: RunState, index: number): boolean {
   const group = plan.tasks[index]?.concurrency ?? null;
   if (group === null) return false;
-  return state.active.some((other) => other !== index && plan.tasks[other]?.concurrency === group && holdsGroup(state.tasks[other]));
+  const isUnderWay = isBetweenPhases(state.tasks[index]);
+  return state.active.some((other) => {
+    if (other === index || plan.tasks[other]?.concurrency !== group) return false;
+    // A resume may find several of a group in the middle of an attempt: they go on in the order of the plan.
+    return state.tasks[other]?.now.at === 'running' || (isBetweenPhases(state.tasks[other]) && (!isUnderWay || other < index));
+  });
 }
 
-function holdsGroup(task: TaskState | undefined): boolean {
-  return task !== undefined && (task.now.at === 'running' || (task.now.at === 'waiting' && task.now.next !== 'prepare'));
+/** Whoever has begun an attempt has its group until that has ended. */
+function isBetweenPhases(task: TaskState | undefined): boolean {
+  return task?.now.at === 'waiting' && task.now.next !== 'prepare';
 }
 
 function idAt(plan: Plan, index: number): string {
