@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 const setupFiles = ['test/support/setup.ts'];
 const timeouts = {
-  testTimeout: 120_000, hookTimeout: 120_000,
+  testTimeout: 120_000 * Number(process.env['SOAK_FACTOR'] ?? 1), hookTimeout: 120_000,
   // Real processes on a shared machine: CI gives a test a second try, and its report says which needed one. Locally there is none.
   retry: process.env['CI'] ? 1 : 0,
 };

@@ -10,6 +10,7 @@ import { loadJournal } from '../../../src/journal/load.ts';
 import { acquire } from '../../../src/journal/lock.ts';
 import { sampleEvents } from './events.ts';
 import { temporaryDir, writeEpoch } from './sample.ts';
+import { tries } from '../../support/tries.ts';
 
 /** A real file whose calls can be counted, held back and made to fail. */
 interface Faults {
@@ -109,7 +110,7 @@ test('concurrent appends in random batches load as the same events in order, ove
       }
       expect((await loadJournal(dir)).events).toEqual(all.slice(0, next));
     }),
-    { numRuns: 40 },
+    { numRuns: tries(40) },
   );
 });
 

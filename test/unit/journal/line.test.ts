@@ -5,6 +5,7 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { MAX_LINE_BYTES, decodeLine, encodeLine } from '../../../src/journal/line.ts';
 import { forEachLine } from '../../../src/journal/lines.ts';
+import { tries } from '../../support/tries.ts';
 
 const json = fc.jsonValue().map((value) => JSON.stringify(value));
 
@@ -17,7 +18,7 @@ test('a line gives back its text, and no flipped bit goes unseen', () => {
       bytes[index] = (bytes[index] ?? 0) ^ (1 << bit);
       expect(decodeLine(bytes)).toBeNull();
     }),
-    { numRuns: 1000 },
+    { numRuns: tries(1000) },
   );
 });
 

@@ -9,6 +9,7 @@ import { loadJournal } from '../../../src/journal/load.ts';
 import { acquire } from '../../../src/journal/lock.ts';
 import { sampleEvents } from './events.ts';
 import { segmentBytes, temporaryDir, writeEpoch } from './sample.ts';
+import { tries } from '../../support/tries.ts';
 
 const SAMPLE = sampleEvents(20);
 const BYTES = segmentBytes(1, null, SAMPLE);
@@ -89,7 +90,7 @@ test('a flipped bit is found, or it is in the torn tail: never a wrong event, ne
       }
       expect(readFileSync(file).equals(bytes)).toBe(true);
     }),
-    { numRuns: 1000 },
+    { numRuns: tries(1000) },
   );
   expect(refused).toBeGreaterThan(100);
 });

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ShellScanner, shellText, shellWords } from '../../../src/lib/shell.ts';
+import { tries } from '../../support/tries.ts';
 
 function quotingAfter(text: string): string {
   const scanner = new ShellScanner();
@@ -38,7 +39,7 @@ describe('what sh reads', () => {
       const lines = list.flatMap((text) => places.map((place) => place.split('@').reduce((before, after) => before + shellText(text, quotingOf(before)) + after)));
       const read = execFileSync('/bin/sh', ['-c', lines.join('\n')], { encoding: 'utf8', cwd: '/' }).split('\0').slice(0, -1);
       expect(read).toEqual(list.flatMap((text) => [text, text, text, `${text}.`, `${text}.`, `a${text}b`]));
-    }), { numRuns: 40 });
+    }), { numRuns: tries(40) });
   });
   it('is several words outside of quotes and one inside', () => {
     const read = (place: (words: string) => string, quoting: 'none' | 'double'): string[] => execFileSync('/bin/sh', ['-c', `printf '<%s>' ${place(shellWords(["a b", "c'd", '', '$HOME'], quoting))}`], { encoding: 'utf8' }).split(/(?<=>)/);

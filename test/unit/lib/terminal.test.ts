@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import stringWidth from 'string-width';
 import { expect, test } from 'vitest';
 import { cutToWidth, padToWidth, safeText, textWidth, wrapToWidth } from '../../../src/lib/terminal.ts';
+import { tries } from '../../support/tries.ts';
 
 const ESC = '\u001B';
 const hostile: readonly (readonly [what: string, text: string, safe: string])[] = [
@@ -43,7 +44,7 @@ test('nothing that a terminal obeys or cannot show is left, and doing it twice c
       expect(safe).not.toMatch(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]/u);
       expect(safeText(safe)).toBe(safe);
     }),
-    { numRuns: 2000 },
+    { numRuns: tries(2000) },
   );
 });
 
@@ -58,7 +59,7 @@ test('a cut text fits, is a beginning of the whole, and uses the room', () => {
         expect(text.startsWith(cut.slice(0, -1))).toBe(true);
       }
     }),
-    { numRuns: 2000 },
+    { numRuns: tries(2000) },
   );
 });
 
@@ -99,5 +100,5 @@ test('lines are broken at spaces, fit, and lose nothing but the spaces and what 
     const lines = wrapToWidth(text, columns, 100);
     for (const line of lines) expect(textWidth(line)).toBeLessThanOrEqual(columns);
     expect(lines.join('').replaceAll(' ', '')).toBe(text.replaceAll(' ', ''));
-  }), { numRuns: 300 });
+  }), { numRuns: tries(300) });
 });

@@ -7,6 +7,7 @@ import { parseManifest } from '../../../src/manifest/parse.ts';
 import type { Manifest } from '../../../src/manifest/parse.ts';
 import { manifestOfPrompts } from '../../../src/manifest/prompts.ts';
 import { isId } from '../../../src/lib/slug.ts';
+import { tries } from '../../support/tries.ts';
 
 function parsed(text: string): Manifest {
   const result = parseManifest(text, { file: 'tasks.yml' });
@@ -109,7 +110,7 @@ describe('hostile texts', () => {
     const piece = fc.constantFrom('tasks:', '\n', '  ', '- ', 'a: ', '{', '}', '[', ']', '&a ', '*a', '!!x ', '"', "'", '|', '>', '#', '? ', '---', '%YAML 1.1', '\t', '${{', '<<: ', 'prompt: ', 'needs: ', '\0', '\r', ': ', ',', 'é');
     fc.assert(fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.array(piece, { maxLength: 40 }).map((pieces) => pieces.join(''))), (text) => {
       parseManifest(text, { file: 't' });
-    }), { numRuns: 1500 });
+    }), { numRuns: tries(1500) });
   });
   it('never throws on any JSON in any place, and its ids are always good', () => {
     const field = fc.constantFrom('prompt', 'run', 'needs', 'env', 'timeout', 'retry-on', 'id', 'verify', 'paths', '__proto__', 'constructor', 'foreach', 'x');
@@ -125,7 +126,7 @@ describe('hostile texts', () => {
       const names = result.manifest.tasks.map(({ id }) => id);
       expect(new Set(names).size).toBe(names.length);
       expect(names.every(isId)).toBe(true);
-    }), { numRuns: 500 });
+    }), { numRuns: tries(500) });
   });
 });
 

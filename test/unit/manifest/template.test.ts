@@ -3,6 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { lineAndColumn, render } from '../../../src/manifest/template.ts';
 import type { Scope } from '../../../src/manifest/template.ts';
+import { tries } from '../../support/tries.ts';
 
 const scope = { env: { names: { HOME: '/h', LOG_LEVEL: '1' } }, task: { names: { id: 'api' } }, run: { names: { id: 'r-1' } }, base: 'abc' };
 
@@ -47,7 +48,7 @@ describe('render', () => {
   it('gives back any text whose `${{` are escaped', () => {
     fc.assert(fc.property(fc.string({ unit: fc.constantFrom('$', '{', '}', 'a', ' ') }), (text) => {
       expect(render(text.replaceAll('${{', () => '$${{'), scope)).toEqual({ ok: true, text, isLate: false });
-    }), { numRuns: 1000 });
+    }), { numRuns: tries(1000) });
   });
 });
 
@@ -66,7 +67,7 @@ describe('names without a value yet', () => {
       const second = render(first.text, full('never read', late), reader);
       expect(second.ok && second.text).toBe(once.ok && once.text);
       expect(first.isLate).toBe(/\$\{\{ late/.test(template.replaceAll('$${{', '§')) && template.includes('late'));
-    }), { numRuns: 3000 });
+    }), { numRuns: tries(3000) });
   });
   it('read literals, quotes in them doubled', () => {
     expect(render("${{ '${{' }} ${{ 'it''s' }} ${{ '}}' }}", {})).toEqual({ ok: true, text: "${{ it's }}", isLate: false });

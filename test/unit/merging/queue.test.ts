@@ -5,6 +5,7 @@ import { decideMerge } from '../../../src/merging/decide.ts';
 import { reduceQueue } from '../../../src/merging/reduce.ts';
 import { initialQueue, type Candidate, type JobResult, type MergeFact, type QueueSettings } from '../../../src/merging/queue.ts';
 import { candidate, random, simulate, type Model, type Seen } from './simulation.ts';
+import { tries } from '../../support/tries.ts';
 
 interface Scenario {
   readonly model: Model;
@@ -42,7 +43,7 @@ const scenario: fc.Arbitrary<Scenario> = fc.record({
   return { model, bad, pairs, isBaseRed: r.isBaseRed, settings: { slots: r.slots, batch: r.batch } };
 });
 
-const RUNS = 2000;
+const RUNS = tries(2000);
 
 function mergedOf({ outcomes }: Seen): ReadonlySet<string> {
   return new Set([...outcomes].filter(([, { kind }]) => kind === 'merged').map(([id]) => id));

@@ -16,6 +16,7 @@ import type { BuildResult, PlanRequest } from '../../../src/plan/build.ts';
 import type { Plan, PlannedTask } from '../../../src/plan/plan.ts';
 import { waves } from '../../../src/plan/graph.ts';
 import { runId } from '../../../src/plan/run-id.ts';
+import { tries } from '../../support/tries.ts';
 
 const ALL: AdapterCapabilities = { model: true, maxTurns: true, permissionMode: ['plan'], allowedTools: true };
 const NONE: AdapterCapabilities = { model: false, maxTurns: false, permissionMode: [], allowedTools: false };
@@ -84,7 +85,7 @@ describe('a plan', () => {
       const [first, second] = [planned(JSON.stringify({ tasks: prompts })), planned(JSON.stringify({ tasks: prompts }))];
       expect(JSON.stringify(first)).toBe(JSON.stringify(second));
       expect(JSON.parse(JSON.stringify(first))).toEqual(first);
-    }), { numRuns: 50 });
+    }), { numRuns: tries(50) });
   });
   it('knows only the agents that are used', () => {
     expect(Object.keys(planned('agents: { a: { command: x }, b: { command: y } }\ntasks: { t: { prompt: x, agent: a }, u: { run: z } }').agents)).toEqual(['a']);
@@ -236,7 +237,7 @@ describe('--only and --skip', () => {
       }
       if (skip.length === 0) for (const id of only) expect(kept.has(id)).toBe(needs.length > Number(id.slice(1)));
       expect(waves(result.plan).flat().map(({ id }) => id).toSorted()).toEqual([...kept].toSorted());
-    }), { numRuns: 200 });
+    }), { numRuns: tries(200) });
   });
 });
 

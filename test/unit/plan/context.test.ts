@@ -3,6 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { contextInputsOf } from '../../../src/plan/build.ts';
 import { complaints, planned, requestOf, workOf } from './rig.ts';
+import { tries } from '../../support/tries.ts';
 
 const one = (context: string, world = {}, rest = ''): string => workOf(planned(`tasks: { t: { prompt: Do it, context: ${context}${rest} } }`, world).tasks[0]);
 
@@ -38,7 +39,7 @@ describe('context', () => {
       expect(end).toBe(fence);
       expect(inside.split('\n').some((line) => line.trim().startsWith(fence))).toBe(false);
       expect(inside.replace(/\n+$/, '')).toBe(content.replace(/\n+$/, ''));
-    }), { numRuns: 300 });
+    }), { numRuns: tries(300) });
   });
 });
 

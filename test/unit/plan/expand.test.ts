@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { isId } from '../../../src/lib/slug.ts';
 import { memberIds } from '../../../src/plan/member-ids.ts';
 import { complaints, ids, planned, workOf } from './rig.ts';
+import { tries } from '../../support/tries.ts';
 
 const files = (...names: string[]): Record<string, string> => Object.fromEntries(names.map((name) => [name, '']));
 const TREE = files('README.md', 'src/a/one.ts', 'src/a/two.ts', 'src/b/it’s.ts', 'src/b/with space.ts', 'src/b/x.gen.ts', 'src/top.ts');
@@ -109,7 +110,7 @@ describe('ids', () => {
       expect(made.every(isId)).toBe(true);
       expect(new Set(made).size).toBe(list.length);
       expect(memberIds(of, labels.toReversed(), () => false).toReversed()).toEqual(made);
-    }), { numRuns: 300 });
+    }), { numRuns: tries(300) });
   });
 });
 

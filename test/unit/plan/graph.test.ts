@@ -5,6 +5,7 @@ import { globMatcher } from '../../../src/lib/glob.ts';
 import { dependentsOf, waves } from '../../../src/plan/graph.ts';
 import { overlaps } from '../../../src/plan/overlaps.ts';
 import type { PlannedTask } from '../../../src/plan/plan.ts';
+import { tries } from '../../support/tries.ts';
 
 function task(id: string, given: Partial<PlannedTask>): PlannedTask {
   return {
@@ -62,6 +63,6 @@ describe('overlaps', () => {
     fc.assert(fc.property(glob, glob, file, (a, b, name) => {
       fc.pre(globMatcher([a])(name) && globMatcher([b])(name));
       expect(pairs(plan(['a', { paths: [a] }], ['b', { paths: [b] }]))).toEqual(['a+b']);
-    }), { numRuns: 500 });
+    }), { numRuns: tries(500) });
   });
 });

@@ -5,6 +5,7 @@ import { parseDiff } from '../../../src/reporters/html/viewer/diff.ts';
 import type { DiffFile } from '../../../src/reporters/html/viewer/diff.ts';
 import { lineMarks } from '../../../src/reporters/html/viewer/diff-marks.ts';
 import { sampleDiff, seeded } from '../../support/report.ts';
+import { tries } from '../../support/tries.ts';
 
 const SIGNS = { same: ' ', added: '+', removed: '-', note: '' } as const;
 
@@ -84,7 +85,7 @@ test('no line is lost or made up, in diffs that were damaged anywhere', () => {
   fc.assert(fc.property(fc.array(lines.filter((line) => line !== ''), { maxLength: 60 }), (damaged) => {
     const text = damaged.map((line) => `${line}\n`).join('');
     expect(written(parseDiff(text)).sort()).toEqual([...damaged].sort());
-  }), { numRuns: 300 });
+  }), { numRuns: tries(300) });
   expect(written(parseDiff(whole)).map((line) => `${line}\n`).join('')).toBe(whole);
 });
 

@@ -10,6 +10,7 @@ import { plan, task } from '../../support/plan.ts';
 import { failedTask, statusOf, taskDocument } from '../../support/report.ts';
 import { parseXml } from '../../support/xml.ts';
 import type { XmlElement } from '../../support/xml.ts';
+import { tries } from '../../support/tries.ts';
 
 /** What the schema that CI servers validate with allows: attributes (`!` = required) and children. */
 const SCHEMA: Readonly<Record<string, { readonly attributes: readonly string[]; readonly children: readonly string[] }>> = {
@@ -78,7 +79,7 @@ test('is well-formed whatever tasks say', () => {
   const nasty = fc.string({ unit: fc.oneof(fc.constantFrom('<', '>', '&', '"', "'", ']]>', '\u0000', '\u001B[31m', '\uFFFE', '\uFFFF', '\uD800', '\uDC00', '\r\n', '\t', '\u0085', '😀', '&amp;', '\u202E'), fc.string({ unit: 'binary', maxLength: 2 })), maxLength: 12 });
   fc.assert(fc.property(fc.array(fc.record({ message: nasty, name: nasty, worktree: nasty, ref: nasty }), { maxLength: 3 }), (parts) => {
     report(parts.map((over, index) => failedTask(`t${index}`, over)));
-  }), { numRuns: 100 });
+  }), { numRuns: tries(100) });
 });
 
 test('the reporter writes once, when the run has ended, and nothing for a run that never began', async () => {

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { jsonReport } from '../../../src/reporters/report-json.ts';
 import { markdownReport } from '../../../src/reporters/report-markdown.ts';
 import { failedTask, statusOf, taskDocument } from '../../support/report.ts';
+import { tries } from '../../support/tries.ts';
 
 test('says what to look into first, then what was delivered', () => {
   const text = markdownReport(statusOf([
@@ -32,7 +33,7 @@ test('nothing that a task said is markup, mention or link', () => {
     const line = lines.find((text) => text.startsWith('- ✖')) ?? '';
     expect(withoutCode(line)).toMatch(/^- ✖ {2}\*\*failed\*\* \(verify-failed\), 1m01s, \$0\.12, 2 files \+10 −3 on (: )?$/);
     expect(lines.filter((text) => text.startsWith('#'))).toEqual(['# ❌ `test`', '## Failed (1)']);
-  }), { numRuns: 300 });
+  }), { numRuns: tries(300) });
 });
 
 test('stays within its bytes, with a count of what was left out', () => {

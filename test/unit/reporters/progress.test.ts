@@ -8,6 +8,7 @@ import type { ProgressView } from '../../../src/reporters/progress.ts';
 import { frameLines } from '../../../src/reporters/tty-frame.ts';
 import { plan, task } from '../../support/plan.ts';
 import { Story } from '../../support/story.ts';
+import { tries } from '../../support/tries.ts';
 
 const ids = Array.from({ length: 10 }, (_, i) => `t${i}`);
 function story() {
@@ -73,6 +74,6 @@ test('a frame fits any window, and the most important parts stay', () => {
         expect(seen + Number(rest ?? 0)).toBe(running);
       }
     }),
-    { numRuns: 1000 },
+    { numRuns: tries(1000) },
   );
 });

@@ -10,6 +10,7 @@ import { press, shownTasks, tasksState, withNews, type TasksState } from '../../
 import { agentTask, plan } from '../../support/plan.ts';
 import { Screen } from '../../support/screen.ts';
 import { DELIVERY, Story } from '../../support/story.ts';
+import { tries } from '../../support/tries.ts';
 
 const SIZE = { columns: 80, rows: 24 };
 const KEYS = ['up', 'down', 'page-up', 'page-down', 'home', 'end', 'enter', 'escape', 'backspace', 'erase', 'left', 'right', 'refresh', 'y', 'n', 'j', 'k', 'g', 'G', 'l', 'd', 't', 'x', 'R', 'm', 'r', '/', 'q', ' ', 'é'];
@@ -128,7 +129,7 @@ test('whatever is pressed, in any size, with any names: it fits, the selected ta
     }
     window.close();
     expect([screen.isAlternate, screen.cursorVisible, screen.autowrap]).toEqual([false, true, true]);
-  }), { numRuns: 80 });
+  }), { numRuns: tries(80) });
 });
 
 test('the second screen: what was there before is there again, and an unchanged frame writes nothing', () => {

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Window } from '../../../src/reporters/tty-window.ts';
 import { Screen } from '../../support/screen.ts';
+import { tries } from '../../support/tries.ts';
 
 const line = fc.stringMatching(/^[a-z]{0,19}$/);
 const paint = fc.record({ permanent: fc.array(line, { maxLength: 3 }), live: fc.array(line, { maxLength: 9 }) });
@@ -29,7 +30,7 @@ test('the screen is all permanent lines and the last live ones, after every fram
       expect(screen.everything()).toEqual([...permanent, 'last']);
       expect([screen.cursorVisible, screen.autowrap]).toEqual([true, true]);
     }),
-    { numRuns: 1000 },
+    { numRuns: tries(1000) },
   );
 });
 
@@ -50,7 +51,7 @@ test('a window that becomes narrower, wider, lower or higher shows the live line
       window.close();
       expect(screen.everything()).toEqual(['abo']);
     }),
-    { numRuns: 500 },
+    { numRuns: tries(500) },
   );
 });
 

@@ -6,6 +6,7 @@ import type { Plan } from '../../../src/plan/plan.ts';
 import { plan, task } from '../../support/plan.ts';
 import { Screen } from '../../support/screen.ts';
 import { Story } from '../../support/story.ts';
+import { tries } from '../../support/tries.ts';
 
 const many = (count: number, over: Partial<Plan> = {}): Plan =>
   plan(Array.from({ length: count }, (_, i) => task(`task-${String(i).padStart(4, '0')}`, { name: `migrate src/module_${i}.ts` })), { maxParallel: 16, ...over });
@@ -232,7 +233,7 @@ test('in any window and any order of events: no line too many, no column too wid
       expect(screen.autowrap).toBe(true);
       expect(screen.unknown).toEqual([]);
     }),
-    { numRuns: 400 },
+    { numRuns: tries(400) },
   );
 });
 

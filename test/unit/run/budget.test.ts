@@ -8,6 +8,7 @@ import { exitCodeOf } from '../../../src/run/outcome.ts';
 import type { Budget, Plan } from '../../../src/plan/plan.ts';
 import { agentTask, plan, task } from '../../support/plan.ts';
 import { Story } from '../../support/story.ts';
+import { tries } from '../../support/tries.ts';
 
 const report = (costUsd: number | null): AgentReport => ({ sessionId: 's', model: 'm', costUsd, tokens: null, turns: 1, result: null });
 const budget = (over: Partial<Budget>): Budget => ({ usd: null, usdPerTask: null, expected: {}, ...over });
@@ -123,7 +124,7 @@ test('over random costs the limit holds as far as programs obey it, and every ta
       if (usdPerTask !== null) for (const one of story.state.tasks) expect(one.report?.costUsd ?? 0).toBeLessThanOrEqual(usdPerTask + 1e-4);
       if (usd === null && usdPerTask === null) expect(story.state.counts.completed).toBe(costs.length);
     },
-  ), { numRuns: 400 });
+  ), { numRuns: tries(400) });
 });
 
 test('a program is told what nobody else has reserved', () => {

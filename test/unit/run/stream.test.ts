@@ -9,9 +9,10 @@ import { reduce } from '../../../src/run/reduce.ts';
 import { initialState, type RunState } from '../../../src/run/state.ts';
 import { agentTask, plan } from '../../support/plan.ts';
 import { askedArbitrary, scenarioArbitrary, simulate, type Scenario, type Seen } from './simulation.ts';
+import { tries } from '../../support/tries.ts';
 
-const RUNS = 2500;
-const ASKED_RUNS = 600;
+const RUNS = tries(2500);
+const ASKED_RUNS = tries(600);
 
 /** Events up to each resume, so that what a resume may repeat is judged apart. */
 function sessionsOf(journal: readonly RunEvent[]): RunEvent[][] {
@@ -293,7 +294,7 @@ test('a task that ends never runs again after a crash, and what was not settled 
         if (event.type === 'tasks-repeated') for (const task of event.tasks) done.delete(task);
       }
     }),
-    { numRuns: 300 },
+    { numRuns: tries(300) },
   );
 });
 
@@ -314,7 +315,7 @@ test('an agent that has ended well is never paid twice, whatever stops the run i
         if (event.phase === 'verify' && !event.result.ok && event.result.reason !== 'interrupted') delivered.delete(event.task);
       }
     }),
-    { numRuns: 1000 },
+    { numRuns: tries(1000) },
   );
   expect(kept).toBeGreaterThan(50);
 });
