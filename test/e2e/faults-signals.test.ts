@@ -16,8 +16,14 @@ let project: Project;
 const at = (name: string): string => project.at(name);
 eachProject((made) => { project = made; }, { name: 'repo' });
 const delay = async (ms: number): Promise<void> => { await new Promise((resolve) => { setTimeout(resolve, ms); }); };
-const stateOf = (pid: number): string => /\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, 'latin1'))?.[1] ?? '?';
-
+/** A letter, as `ps` has it; a shell's `sleep` may be gone by the time that it is looked at. */
+function stateOf(pid: number): string {
+  try {
+    return /\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, 'latin1'))?.[1] ?? '?';
+  } catch {
+    return 'gone';
+  }
+}
 
 async function begin(...steps: string[]): Promise<Running> {
   const running = project.start(['run', project.manifest(`tasks:\n  a: { prompt: ${script('edit half.txt half', ...steps, `touch ${at('ready')}`, `wait ${at('go')}`, 'edit a.txt done')} }\n`), '--run-id', `signals-${process.pid}`]);
