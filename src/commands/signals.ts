@@ -28,7 +28,7 @@ export interface SignalHooks {
 export interface SignalListener {
   /** From now on this driver is stopped; at once if a signal was first. */
   attach(driver: Pick<Driver, 'stop' | 'kill'>): void;
-  /** Restores what signals do by default. */
+  /** Restores what signals do by default, but for echoes of one that was heeded: npm sends its own, and the run may have just ended. */
   close(): void;
 }
 
@@ -75,6 +75,12 @@ export function listenForSignals(clock: Clock, hooks: SignalHooks): SignalListen
     },
     close() {
       for (const [signal, listener] of listeners) process.off(signal, listener);
+      if (state.count === 0) return;
+      for (const signal of Object.keys(SIGNALS) as (keyof typeof SIGNALS)[]) {
+        process.on(signal, () => {
+          if (onSignal(state, signal, clock.awake()).interrupt.kind !== 'ignore') process.exit(128 + SIGNALS[signal]);
+        });
+      }
     },
   };
 }
