@@ -54,12 +54,12 @@ const steps = {
   hang: forever,
   /** deaf: no signal but KILL ends it */
   deaf: () => ['SIGTERM', 'SIGINT', 'SIGHUP'].forEach((name) => process.on(name, () => undefined)),
-  /** on-term FILE CODE: tidies up when asked to stop */
-  'on-term': (file, code = '0') =>
-    process.on('SIGTERM', () => {
+  /** on-term FILE CODE MS: tidies up when asked to stop, which takes a while */
+  'on-term': (file, code = '0', ms = '0') =>
+    process.on('SIGTERM', () => setTimeout(() => {
       put(file, 'tidy');
       process.exit(Number(code));
-    }),
+    }, Number(ms))),
   /** daemon PIDFILE: a double fork in a session of its own, which keeps our standard output open */
   daemon: (file) => void spawnSync('sh', ['-c', `setsid sh -c 'echo $$ > "${file}.tmp"; mv "${file}.tmp" "${file}"; exec sleep 300' &`], { stdio: ['ignore', 'inherit', 'inherit'] }),
   /** deaf-daemon PIDFILE: as above, and ignores TERM */
