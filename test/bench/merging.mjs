@@ -73,7 +73,7 @@ export function merging({ isQuick }) {
     return {
       what: `(f) \`orch merge\` of ${size.count} ${kind} branches of ${seen.tracked} files, over \`git merge\` one by one in a worktree; same trees`,
       aim, measured: round(seen.ratio, 3), unit: '×', note: seen.note,
-      reason: 'what it takes hardly depends on the branches: starting, some forty questions to git, the journal. The more branches or files, the smaller the share',
+      reason: 'what it takes hardly depends on the branches: starting, some twenty-five questions to git, the journal. The more branches or files, the smaller the share',
     };
   });
 }
