@@ -3,10 +3,11 @@
 import { rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline/promises';
-import { releaseConflicts, releaseStacks } from '../effects/git/merge-keep.ts';
+import { forgetConflicts, forgetStacks } from '../effects/git/merge-keep.ts';
 import { poolIn } from '../effects/git/merge-world.ts';
 import { mergeWorktreesAt, removeMergeWorktrees } from '../effects/git/merge-worktree.ts';
 import { gitRaw } from '../effects/git/plumbing.ts';
+import { createRefs } from '../effects/git/refs.ts';
 import { openRepository } from '../effects/git/repository.ts';
 import type { Repository } from '../effects/effects.ts';
 import { createWorkspaces } from '../effects/workspaces.ts';
@@ -120,6 +121,7 @@ async function clean(repo: Repository, leftovers: Leftovers, force: boolean): Pr
   const { run, plan, worktrees, branches, hasRecords } = leftovers;
   const [first] = worktrees;
   const root = plan?.worktrees.root ?? (first === undefined ? null : rootOf(first));
+  await using refs = createRefs(repo, { message: 'orch: clean' });
   let removed = 0;
   if (root !== null && worktrees.length > 0) {
     const workspaces = await createWorkspaces({ repo, root, isInsideAllowed: true });
@@ -132,19 +134,19 @@ async function clean(repo: Repository, leftovers: Leftovers, force: boolean): Pr
   }
   if (plan !== null) {
     await removeMergeWorktrees(repo, poolIn(mergeRoot(plan)));
-    await releaseStacks(repo, run);
+    await forgetStacks(refs, run);
     for (const folder of [mergeRoot(plan), path.dirname(mergeRoot(plan))]) await rmdir(folder).catch(() => undefined);
   }
   // Where each branch is checked out has changed just now.
-  const refs = new Set(branches.map(({ ref }) => ref));
-  const now = (await listBranches(repo, run)).filter(({ ref }) => refs.has(ref));
+  const names = new Set(branches.map(({ ref }) => ref));
+  const now = (await listBranches(repo, run)).filter(({ ref }) => names.has(ref));
   const merged = await deleteBranches(repo, { branches: now, mergedInto: plan?.target ?? 'HEAD', isForced: false });
   const rest = now.filter(({ ref }) => !merged.deleted.includes(ref));
   const empty = await deleteBranches(repo, { branches: rest, mergedInto: plan?.base.sha ?? null, isForced: force });
   for (const [ref, why] of empty.kept) note(`kept ${ref.replace('refs/heads/', '')}: ${why}`);
   const isAllGone = leftovers.kept.length === 0 && empty.kept.length === 0 && removed === worktrees.length;
   if (hasRecords && isAllGone) {
-    await releaseConflicts(repo, run);
+    await forgetConflicts(refs, run);
     await removeRun(repo.commonDir, run);
   }
   if (isAllGone) for (const { workspace } of await listWorkspaces(repo, run)) await forgetWorkspace(repo, workspace);

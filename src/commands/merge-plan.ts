@@ -24,9 +24,8 @@ export interface MergePlanOptions {
 export async function printMergePlan(repo: Repository, { plan, state, started }: MergePlanOptions): Promise<void> {
   const { target, settings, tasks } = started;
   const branches = deliveredBranches(plan, state, tasks);
-  const refs = createRefs(repo);
+  await using refs = createRefs(repo);
   const paths = await createMergeHistory(repo, refs).changedPaths(branches.map(({ start, tip }) => ({ from: start, to: tip })));
-  await refs.rest();
   const ids = new Set(tasks);
   const candidates = branches.flatMap(({ id, tip, start, needs, size }, i): Candidate[] => {
     const changed = paths[i];

@@ -75,7 +75,7 @@ function createMerge(options: MergingOptions, view: FrozenView | null): Phases['
     });
     const leftOut: LeftOut[] = [];
     const known = new KnownObjects();
-    const refs = createRefs(repo, { message: `orch: merge of ${plan.run}` });
+    await using refs = createRefs(repo, { message: `orch: merge of ${plan.run}` });
     const git = mergeGit({ ...options, view, known, refs }, () => state);
     const joined = { async next() {
       const arrival = await arrivals.next();
@@ -92,7 +92,6 @@ function createMerge(options: MergingOptions, view: FrozenView | null): Phases['
         ...(how === undefined ? {} : { onWaiting: async (waiting) => await requestWaiting(request(), waiting, leftOut) }),
       });
     } finally {
-      await refs.rest();
       await rm(secluded, { recursive: true, force: true });
     }
   };

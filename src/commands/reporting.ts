@@ -57,13 +57,13 @@ export type CreateReporting = (plan: Plan, color: boolean | undefined, others?: 
 
 /** Loads what these reporters take: most starts have no use for the live view. */
 export async function loadReporting(wanted: readonly Wanted[]): Promise<CreateReporting> {
-  const live = wanted.some(({ kind }) => kind === 'tty') ? await import('../reporters/tty.ts') : null;
-  return (plan, color, others = []) => reportingOf({ wanted, createTty: live?.createTtyReporter ?? null, plan, color, others });
+  const createTty = wanted.some(({ kind }) => kind === 'tty') ? (await import('../reporters/tty.ts')).createTtyReporter : createPlainReporter;
+  return (plan, color, others = []) => reportingOf({ wanted, createTty, plan, color, others });
 }
 
 interface ReportingParts {
   readonly wanted: readonly Wanted[];
-  readonly createTty: ((plan: Plan, output: Output) => Reporter) | null;
+  readonly createTty: (plan: Plan, output: Output) => Reporter;
   readonly plan: Plan;
   readonly color: boolean | undefined;
   readonly others: readonly Reporter[];
@@ -80,7 +80,7 @@ function reportingOf({ wanted, createTty, plan, color, others }: ReportingParts)
     }
     if (kind === 'json') return createJsonReporter(outputOf(process.stdout, color));
     if (kind === 'github') return createGithubReporter(plan, outputOf(process.stderr, color), githubStep());
-    return kind === 'tty' && createTty !== null ? createTty(plan, outputOf(process.stderr, color)) : createPlainReporter(plan, outputOf(process.stderr, color));
+    return (kind === 'tty' ? createTty : createPlainReporter)(plan, outputOf(process.stderr, color));
   });
   return createHub([...reporters, ...others], {
     onReporterFailure: (_, error) => note(`a reporter failed and was dropped; the run goes on: ${error instanceof Error ? error.message : String(error)}`),

@@ -12,6 +12,7 @@ import { agentEnvironment } from '../effects/env.ts';
 import { createFiles } from '../effects/files.ts';
 import { createIntegrity } from '../effects/git/integrity.ts';
 import { createLander } from '../effects/git/land.ts';
+import { createRefs } from '../effects/git/refs.ts';
 import { createProcesses } from '../effects/processes.ts';
 import { loadExeca } from '../effects/processes/child.ts';
 import type { Containment } from '../effects/processes/containment.ts';
@@ -247,12 +248,8 @@ function phaseContext({ repo, plan, paths, clock, processes, workspaces, listene
     }),
     runDir: paths.dir,
     targetTip: async (target) => {
-      const lander = createLander(repo, { run: plan.run, target });
-      try {
-        return await lander.tip();
-      } finally {
-        await lander.rest();
-      }
+      await using refs = createRefs(repo);
+      return await createLander(repo, { run: plan.run, target, refs }).tip();
     },
     adapterOf: adapterFor,
     attemptPaths: (task, attempt) => {

@@ -3,6 +3,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createLander, type Lander } from '../../src/effects/git/land.ts';
+import type { Repository } from '../../src/effects/effects.ts';
+import { createRefs } from '../../src/effects/git/refs.ts';
 import { openRepository } from '../../src/effects/git/repository.ts';
 import { checkoutState, makeRepo, runGit, type TestRepo } from '../support/repo.ts';
 
@@ -27,8 +29,12 @@ afterEach(() => {
   repo.dispose();
 });
 
+/** Its processes end by themselves, after a moment without work. */
+function landerIn(found: Repository, options: { run: string; target: string }): Lander {
+  return createLander(found, { ...options, refs: createRefs(found) });
+}
 async function lander(target = 'main', at: TestRepo = repo): Promise<Lander> {
-  return createLander(await openRepository(at.path), { run: 'r', target });
+  return landerIn(await openRepository(at.path), { run: 'r', target });
 }
 const at = (file: string): string => path.join(repo.path, file);
 const shaOf = (name: string): string => repo.git('rev-parse', '--verify', name);
@@ -139,7 +145,7 @@ test('a worktree that is gone, options of the branch, another name for the targe
   rmSync(other, { recursive: true });
   expect(await (await lander('away')).land(base, next)).toMatchObject({ kind: 'aside', because: expect.stringContaining('cannot be reached') });
   repo.git('symbolic-ref', 'refs/heads/alias', 'refs/heads/main');
-  expect(await createLander(await openRepository(repo.path), { run: 'alias', target: 'alias' }).land(next, further)).toMatchObject({ kind: 'aside' });
+  expect(await landerIn(await openRepository(repo.path), { run: 'alias', target: 'alias' }).land(next, further)).toMatchObject({ kind: 'aside' });
   expect(shaOf('main')).toBe(next);
   expect(repo.git('symbolic-ref', 'refs/heads/alias')).toBe('refs/heads/main');
   expect(await (await lander('nowhere')).tip()).toBeNull();
@@ -150,7 +156,7 @@ test('a bare repository, and a lock that somebody holds for a moment', async () 
   const bare = path.join(repo.home, 'bare.git');
   runGit(repo.home, ['clone', '-q', '--bare', repo.path, bare]);
   runGit(bare, ['fetch', '-q', repo.path, `${further}:refs/keep/further`]);
-  const inBare = createLander(await openRepository(bare), { run: 'r', target: 'main' });
+  const inBare = landerIn(await openRepository(bare), { run: 'r', target: 'main' });
   expect(await inBare.land(base, further)).toEqual({ kind: 'landed', in: 'branch' });
   const lock = at('.git/index.lock');
   writeFileSync(lock, '');

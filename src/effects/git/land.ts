@@ -7,7 +7,8 @@ import type { Repository } from '../effects.ts';
 import { gitEnvironment } from './environment.ts';
 import { checkoutsOf, fastForward, type Checkout } from './land-checkout.ts';
 import { gitRaw, type GitCall } from './plumbing.ts';
-import { createRefs, type Refs } from './refs.ts';
+import type { Refs } from './refs.ts';
+import { isAncestor } from './repository.ts';
 
 export type Landing =
   /** The target is at the new commit. */
@@ -24,22 +25,19 @@ export interface Lander {
   land(from: Sha, to: Sha): Promise<Landing>;
   /** Whether the target, or what waits for it, contains a commit. */
   contains(commit: Sha): Promise<boolean>;
-  /** Ends the processes of its references, and waits for their end. */
-  rest(): Promise<void>;
 }
 
 /** Lands on `refs/heads/<target>`; what cannot, waits on `refs/heads/orch/<run>/merged`. */
-export function createLander(repo: Repository, options: { run: RunId; target: string; /** nothing lands: all of it waits */ keepsTarget?: boolean; /** absent: its own */ refs?: Refs }): Lander {
+export function createLander(repo: Repository, options: { run: RunId; target: string; /** nothing lands: all of it waits */ keepsTarget?: boolean; /** the caller's to end */ refs: Refs }): Lander {
   const target = `refs/heads/${options.target}`;
   const waiting = `orch/${options.run}/merged`;
-  const refs = options.refs ?? createRefs(repo, { message: `orch: merge of ${options.run}` });
+  const { refs } = options;
   const call: GitCall = { cwd: repo.commonDir, env: { ...gitEnvironment(), GIT_DIR: repo.commonDir } };
-  const isAncestor = async (of: Sha, ancestor: Sha): Promise<boolean> => (await gitRaw(['merge-base', '--is-ancestor', ancestor, of], call)).code === 0;
 
   /** What waits is behind as soon as the target has it. */
   const look = async (): Promise<{ at: Sha | null; aside: Sha | null; tip: Sha | null }> => {
     const [at = null, aside = null] = await refs.resolve([target, `refs/heads/${waiting}`]);
-    const isBehind = aside === null || at === null || (await isAncestor(at, aside));
+    const isBehind = aside === null || at === null || (await isAncestor(repo, aside, at));
     return { at, aside, tip: isBehind ? at : aside };
   };
 
@@ -69,14 +67,14 @@ export function createLander(repo: Repository, options: { run: RunId; target: st
     tip: async () => (await look()).tip,
     contains: async (commit) => {
       const { tip } = await look();
-      return tip !== null && (await isAncestor(tip, commit));
+      return tip !== null && (await isAncestor(repo, commit, tip));
     },
     async land(from, to) {
       const { at, aside, tip } = await look();
       if (at === null || tip === null) return { kind: 'failed', message: `branch ${options.target} does not exist` };
       if (tip !== from) return { kind: 'moved', to: tip };
       if (options.keepsTarget === true) return putAside(aside, to, 'it is to be merged by pull request');
-      const [symbolic, isForward, checkouts] = await Promise.all([gitRaw(['symbolic-ref', '-q', target], call), isAncestor(to, at), checkoutsOf(repo, target)]);
+      const [symbolic, isForward, checkouts] = await Promise.all([gitRaw(['symbolic-ref', '-q', target], call), isAncestor(repo, at, to), checkoutsOf(repo, target)]);
       if (symbolic.code === 0) return putAside(aside, to, `${options.target} is another name for ${symbolic.stdout.toString().trim()}`);
       // With results that wait and a target that has gone its own way, there is nothing to fast-forward.
       if (!isForward) return putAside(aside, to, `${options.target} has moved on`, `git merge ${waiting}`);
@@ -89,6 +87,5 @@ export function createLander(repo: Repository, options: { run: RunId; target: st
       if (placed.isDone) return { kind: 'failed', message: `${options.target} is not where it was just put` };
       return putAside(aside, to, placed.because);
     },
-    rest: () => refs.rest(),
   };
 }

@@ -51,10 +51,6 @@ export function createMergeHistory(repo: Repository, refs: Refs, known = new Kno
 
 /** As `commitsOf` of a history, asked once. */
 export async function commitsOf(repo: Repository, branch: string, since: Sha): Promise<ReadonlySet<Sha> | null> {
-  const refs = createRefs(repo);
-  try {
-    return await createMergeHistory(repo, refs).commitsOf(branch, since);
-  } finally {
-    await refs.rest();
-  }
+  await using refs = createRefs(repo);
+  return await createMergeHistory(repo, refs).commitsOf(branch, since);
 }

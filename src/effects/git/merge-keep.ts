@@ -6,7 +6,7 @@ import { gitEnvironment } from './environment.ts';
 import type { AssembledClash } from './merge-assemble.ts';
 import type { Quarantine } from './merge-quarantine.ts';
 import { gitRaw } from './plumbing.ts';
-import { createRefs, type RefMove, type Refs } from './refs.ts';
+import type { RefMove, Refs } from './refs.ts';
 
 const ROUNDS = 3;
 
@@ -38,23 +38,12 @@ export async function forgetStacks(refs: Refs, run: RunId): Promise<void> {
   await drop(refs, `refs/orch/merge/${run}/`);
 }
 
+/** Lets go of the conflicts of a run of which everything else is gone. */
+export async function forgetConflicts(refs: Refs, run: RunId): Promise<void> {
+  await drop(refs, `refs/orch/conflict/${run}/`);
+}
+
 async function drop(refs: Refs, prefix: string): Promise<void> {
   const kept = await refs.list([prefix]);
   await refs.move(kept.map(({ ref, sha }) => ({ ref, from: sha, to: null })));
-}
-
-/** As `forgetStacks`, of a run that nobody merges. */
-export async function releaseStacks(repo: Repository, run: RunId): Promise<void> {
-  await withRefs(repo, async (refs) => { await forgetStacks(refs, run); });
-}
-
-/** Lets go of the conflicts of a run of which everything else is gone. */
-export async function releaseConflicts(repo: Repository, run: RunId): Promise<void> {
-  await withRefs(repo, async (refs) => { await drop(refs, `refs/orch/conflict/${run}/`); });
-}
-
-async function withRefs(repo: Repository, work: (refs: Refs) => Promise<void>): Promise<void> {
-  const refs = createRefs(repo, { message: 'orch: clean' });
-  await work(refs);
-  await refs.rest();
 }

@@ -8,6 +8,7 @@ import { textOf } from '../small-file.ts';
 import { gitEnvironment } from './environment.ts';
 import type { Edit } from './merge-import.ts';
 import { gitRaw, requireGit, splitNul } from './plumbing.ts';
+import { startMerge } from './start-merge.ts';
 
 export interface MergeWorktree {
   readonly path: string;
@@ -73,9 +74,7 @@ export async function openMergeWorktree(repo: Repository, folder: string, { comm
     async recall(theirs, paths) {
       const settings = [['rerere.enabled', 'true'], ['rerere.autoUpdate', 'true'], ['merge.autoStash', 'false'], ['merge.conflictStyle', 'merge']] as const;
       const call = { cwd: folder, env: { ...inside.env, ...gitEnvironment([...SETTINGS, ...settings]), ...mark } };
-      await gitRaw(['merge', '-q', '--no-commit', '--no-ff', '--no-edit', '--no-stat', '--no-squash', '--no-verify-signatures', theirs], call);
-      const begun = await gitRaw(['rev-parse', '-q', '--verify', 'MERGE_HEAD'], call);
-      if (begun.stdout.toString().trim() !== theirs) return null;
+      if ((await startMerge(call, theirs)) !== null) return null;
       const listed = new Map(splitNul(await requireGit(['ls-files', '-s', '-z', '--full-name'], call), 'latin1').map((entry) => [entry.slice(entry.indexOf('\t') + 1), entry]));
       // What it has begun to remember of this conflict is nobody's answer.
       await gitRaw(['rerere', 'clear'], call);

@@ -1,17 +1,12 @@
-// What names stand for: references as they are at this moment, objects by any expression. One `git cat-file` answers many
+// Which commits and trees names stand for: references as they are at this moment, objects by any expression. One `git cat-file` answers many
 // questions. Reads only.
 import type { Sha } from '../../plan/plan.ts';
 import { createConversation } from './conversation.ts';
 import { GitFailure, type GitPlace } from './plumbing.ts';
 
-export interface Named {
-  readonly sha: Sha;
-  readonly type: 'commit' | 'tree' | 'blob' | 'tag';
-}
-
 export interface Names {
-  /** What these expressions stand for; null for what does not exist. */
-  look(names: readonly string[]): Promise<(Named | null)[]>;
+  /** The commits and trees that these expressions stand for; null for what does not exist, or is neither. */
+  look(names: readonly string[]): Promise<(Sha | null)[]>;
   /** Ends the process, if there is one, and waits for its end. */
   rest(): Promise<void>;
 }
@@ -32,7 +27,7 @@ export function createNames(place: GitPlace): Names {
       if (!('said' in answer)) answer = await conversation.ask(question, isWhole);
       if (!('said' in answer)) throw new GitFailure(ARGS, place.cwd, { code: -1, stdout: Buffer.alloc(0), stderr: answer.ended });
       const lines = answer.said.split('\n');
-      return names.map((name) => (isOneLine(name) ? namedIn(lines.shift() ?? '') : null));
+      return names.map((name) => (isOneLine(name) ? shaIn(lines.shift() ?? '') : null));
     },
     rest: () => conversation.rest(),
   };
@@ -48,7 +43,6 @@ function linesIn(text: string): number {
   return count;
 }
 
-function namedIn(line: string): Named | null {
-  const [, sha, type] = /^([0-9a-f]{40,64}) (commit|tree|blob|tag)$/.exec(line) ?? [];
-  return sha === undefined ? null : { sha, type: type as Named['type'] };
+function shaIn(line: string): Sha | null {
+  return /^([0-9a-f]{40,64}) (?:commit|tree)$/.exec(line)?.[1] ?? null;
 }

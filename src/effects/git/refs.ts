@@ -29,6 +29,7 @@ export interface Refs {
   list(patterns: readonly string[]): Promise<RefEntry[]>;
   /** Ends the processes that answer and that make moves, and waits for their end. */
   rest(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 export interface RefEntry {
   readonly ref: string;
@@ -53,6 +54,7 @@ export function createRefs(repo: Repository, { message = 'orch', env = {} }: { m
   let pending: Pending[] = [];
   let running = false;
 
+  const rest = async (): Promise<void> => { await Promise.all([transactions.rest(), names.rest()]); };
   const update = async (moves: readonly RefMove[]): Promise<RefRefusal> => {
     const zero = '0'.repeat(repo.objectFormat === 'sha256' ? 64 : 40);
     const input = moves
@@ -86,7 +88,7 @@ export function createRefs(repo: Repository, { message = 'orch', env = {} }: { m
               setImmediate(() => void drain());
             }
           }),
-    resolve: async (wanted) => (await names.look(wanted)).map((found) => (found?.type === 'commit' || found?.type === 'tree' ? found.sha : null)),
+    resolve: (wanted) => names.look(wanted),
     async list(patterns) {
       const format = '--format=%(refname)%00%(objectname)%00%(tree)%00%(parent)%00%(worktreepath)';
       const out = await askPatiently(['for-each-ref', format, ...patterns], call);
@@ -95,9 +97,8 @@ export function createRefs(repo: Repository, { message = 'orch', env = {} }: { m
         return { ref, sha, tree: tree || null, parents: parents === '' ? [] : parents.split(' '), worktree: worktree || null };
       });
     },
-    async rest() {
-      await Promise.all([transactions.rest(), names.rest()]);
-    },
+    rest,
+    [Symbol.asyncDispose]: rest,
   };
 }
 

@@ -5,7 +5,7 @@ import { EXIT, OrchError } from '../../errors.ts';
 import { similarNames } from '../../lib/similar-names.ts';
 import type { Sha } from '../../plan/plan.ts';
 import type { Repository } from '../effects.ts';
-import { gitProgram } from './environment.ts';
+import { gitEnvironment, gitProgram } from './environment.ts';
 import { askGit, GitFailure, gitRaw } from './plumbing.ts';
 
 /** The oldest git with `merge-tree --write-tree`, which merges without a working tree. */
@@ -138,7 +138,7 @@ export async function branchTip(repo: Repository, branch: string): Promise<Sha |
 
 /** Whether `ancestor` is reachable from `descendant`; false when either does not exist. */
 export async function isAncestor(repo: Repository, ancestor: string, descendant: string): Promise<boolean> {
-  const output = await gitRaw(['merge-base', '--is-ancestor', ancestor, descendant], { cwd: repositoryFolder(repo) });
+  const output = await gitRaw(['merge-base', '--is-ancestor', ancestor, descendant], { cwd: repo.commonDir, env: { ...gitEnvironment(), GIT_DIR: repo.commonDir } });
   return output.code === 0;
 }
 

@@ -5,16 +5,17 @@ import type { Sha } from '../../plan/plan.ts';
 import type { BeginMergeResult, Finding, Workspace } from '../effects.ts';
 import { gitEnvironment } from '../git/environment.ts';
 import { GitFailure, gitRaw, splitNul } from '../git/plumbing.ts';
+import { startMerge } from '../git/start-merge.ts';
 import type { Context } from './context.ts';
 import { descends } from './delivery.ts';
 
 /** Merges a commit into the workspace as `git merge` does, with the user's drivers and rerere, and stops before the commit. */
 export async function beginMerge({ path: folder }: Workspace, commit: Sha): Promise<BeginMergeResult> {
   const call = { cwd: folder, env: { ...gitEnvironment([['merge.autoStash', 'false'], ['merge.conflictStyle', 'merge']]), GIT_CEILING_DIRECTORIES: path.dirname(folder) } };
-  const merged = await gitRaw(['merge', '-q', '--no-commit', '--no-ff', '--no-edit', '--no-stat', '--no-squash', '--no-verify-signatures', commit], call);
+  const problem = await startMerge(call, commit);
+  if (problem !== null) return { ok: false, message: `git merge: ${problem}` };
   const unmerged = await gitRaw(['ls-files', '-u', '-z', '--full-name'], call);
-  const isBegun = (await gitRaw(['rev-parse', '-q', '--verify', 'MERGE_HEAD'], call)).code === 0;
-  if (!isBegun || unmerged.code !== 0) return { ok: false, message: `git merge: ${merged.stderr.trim() || merged.stdout.toString().trim()}` };
+  if (unmerged.code !== 0) return { ok: false, message: `git ls-files: ${unmerged.stderr}` };
   return { ok: true, conflicted: [...new Set(splitNul(unmerged.stdout).map((entry) => entry.slice(entry.indexOf('\t') + 1)))] };
 }
 
